@@ -1,0 +1,47 @@
+# Every target does its own set-up in .venv; nothing else is needed but Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fuzz docs clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+# A half-made environment must not count as ready: the mark is set last.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sluiceway needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl
+	$(BIN)/sluiceway demo
+
+test: $(READY)  ## all tests, with coverage by module
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
+	$(BIN)/python scripts/coverage_floor.py .coverage.json
+
+check: $(READY)  ## formatting, lint, strict types, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/gen_docs.py --check
+
+bench: $(READY)  ## measure beside nginx and the peers; writes docs/reference/performance.md
+	$(BIN)/python -m bench install
+	$(BIN)/python -m bench run
+
+FUZZ_SECONDS ?= 60
+fuzz: $(READY)  ## fuzz the parsers for FUZZ_SECONDS each
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	mkdir -p fuzz/corpus
+	for target in fuzz/fuzz_*.py; do $(BIN)/python $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+docs: $(READY)  ## make the generated reference pages anew
+	$(BIN)/python scripts/gen_docs.py
+
+clean:  ## remove everything that was made
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist fuzz/corpus
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
