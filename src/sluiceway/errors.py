@@ -1,0 +1,185 @@
+"""Every error that Sluiceway raises, and what each means for the request.
+
+    GatewayError
+    ├── InvalidRequest        400  the client's request can't be understood or served
+    │   ├── UnknownPath       404
+    │   ├── UnknownModel      404
+    │   └── WrongMethod       405
+    ├── InvalidApiKey         401
+    ├── BodyTooLarge          413
+    ├── Overloaded            503  no room for one more request
+    ├── Draining              503  this process is shutting down
+    ├── ClientGone            499  nobody is there to be answered (records only)
+    └── UpstreamError         502
+        ├── UpstreamUnreachable   502  no connection, or it broke before a response byte came
+        │   └── StaleConnection   502  a reused keep-alive connection turned out dead: safe to send again
+        ├── UpstreamTimeout       504  one of the four clocks ran out
+        ├── UpstreamTruncated     502  the answer stopped before its end
+        ├── UpstreamInvalid       502  the answer breaks HTTP, SSE, JSON or the dialect
+        ├── EventTooLarge         502  one event, or one answer that must be held whole, is over its limit
+        └── UpstreamReported      its  the upstream itself said what is wrong
+
+An error carries its decision: `status` for the response, `code` for the client's program, `retryable`
+for failover. Dialects turn it into bytes; nobody else formats errors.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base of all errors that end a request.
+
+    `message` is for people and may reach the client: it never holds a key, a prompt or a stack trace.
+    `param` names the request field at fault, if one is.
+    """
+
+    status: int = 500
+    code: str | None = "internal_error"
+    type: str = "api_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers: list[tuple[bytes, bytes]] = []
+
+
+class InvalidRequest(GatewayError):
+    """The request can't be understood or served as it is; sending it again will not help."""
+
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class UnknownPath(InvalidRequest):
+    """No such path."""
+
+    status = 404
+
+
+class UnknownModel(InvalidRequest):
+    """No upstream serves this model (in this dialect)."""
+
+    status = 404
+
+
+class WrongMethod(InvalidRequest):
+    """The path exists, but not for this method. `allowed` is the value of the `Allow` header."""
+
+    status = 405
+
+    def __init__(self, message: str, *, allowed: str) -> None:
+        super().__init__(message)
+        self.headers.append((b"allow", allowed.encode()))
+
+
+class InvalidApiKey(GatewayError):
+    """No key, or one that is not known here."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class BodyTooLarge(GatewayError):
+    """The request body is over `server.max_body_bytes`."""
+
+    status = 413
+    code = "body_too_large"
+    type = "invalid_request_error"
+
+
+class Overloaded(GatewayError):
+    """A limit on requests in flight is reached."""
+
+    status = 503
+    code = "gateway_overloaded"
+    type = "overloaded_error"
+
+
+class Draining(GatewayError):
+    """The process was told to stop; another instance should take the request."""
+
+    status = 503
+    code = "draining"
+    type = "overloaded_error"
+
+
+class ClientGone(GatewayError):
+    """The client left. Never sent; 499 is nginx's number for it in logs."""
+
+    status = 499
+    code = "client_gone"
+
+
+class UpstreamError(GatewayError):
+    """Something beyond the gateway failed."""
+
+    status = 502
+    code = "upstream_invalid"
+    type = "upstream_error"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection, or it broke before the first byte of a response."""
+
+    code = "upstream_unreachable"
+    retryable = True
+
+
+class StaleConnection(UpstreamUnreachable):
+    """A reused connection broke before any response byte; RFC 9112 section 9.3.1 allows a retry."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """A clock ran out: connect, first event, idle or total."""
+
+    status = 504
+    code = "upstream_timeout"
+    retryable = True
+
+
+class UpstreamTruncated(UpstreamError):
+    """The upstream's answer stopped before its end."""
+
+    code = "upstream_truncated"
+    retryable = True
+
+
+class UpstreamInvalid(UpstreamError):
+    """The upstream's answer breaks HTTP, SSE, JSON or its dialect."""
+
+    code = "upstream_invalid"
+    retryable = True
+
+
+class EventTooLarge(UpstreamError):
+    """An event, or an answer that has to be held whole, is over its limit."""
+
+    code = "event_too_large"
+
+
+class UpstreamReported(UpstreamError):
+    """The upstream said itself what is wrong: in an HTTP error body, or in an error event.
+
+    `status` is the upstream's HTTP status where it had one. `code` and `type` are the upstream's own
+    (`code` may be None). `retryable` is left to failover, which knows the status.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 502,
+        type: str | None = None,  # noqa: A002 - the field's name on the wire
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message, param=param)
+        self.status = status
+        self.type = type or "upstream_error"
+        self.code = code
