@@ -1,0 +1,1 @@
+"""One file per API; see `base` for what a dialect is. Pure."""

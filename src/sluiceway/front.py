@@ -1,0 +1,258 @@
+"""The front: uvicorn's httptools protocol, opened just wide enough for a push relay.
+
+The ASGI interface costs one task wake-up per message. A relay that is handed the transport instead
+writes in the same call in which the upstream's bytes came (docs/design/data-plane.md has the
+measurement). This subclass hands itself out as `scope["extensions"]["sluiceway.transport"]` and tells
+its `listener` of the three things a writer must know: stop, go on, gone. It also keeps the limits on
+slow and oversized requests that uvicorn leaves to others, and refuses what it can't read in JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+EXTENSION = "sluiceway.transport"
+
+# After a response that came before the request's body was read: how long the rest of that body is
+# read and thrown away before the connection is closed. Closing at once would make the kernel reset the
+# connection, and the client could lose the response (RFC 9112 section 9.6).
+LINGER_S = 2.0
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a client may take its time for. Seconds and bytes; 0 is unlimited."""
+
+    head_timeout_s: float = 30.0
+    body_timeout_s: float = 60.0
+    max_head_bytes: int = 65536
+
+
+class TransportListener(Protocol):
+    """Who is told about the client's connection while a response is being written to it."""
+
+    def client_paused(self) -> None:
+        """The transport's buffer is full."""
+        ...
+
+    def client_resumed(self) -> None:
+        """The transport's buffer has drained."""
+        ...
+
+    def client_gone(self) -> None:
+        """The connection is closed; nothing written from now on arrives."""
+        ...
+
+
+class FrontProtocol(HttpToolsProtocol):
+    """One client connection. `listener` is set by whoever writes the current response."""
+
+    listener: TransportListener | None = None
+    limits = Limits()
+
+    _reading: str | None = "head"  # the part of a request that is still to come: head, body or None
+    _read_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _refusal: tuple[int, str] | None = None
+    _lingering = False
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client that connects and says nothing is a slow head too."""
+        super().connection_made(transport)
+        self._arm(self.limits.head_timeout_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and keep the clock on whatever part of a request is incomplete after it."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        reading = self._reading
+        if reading is None:
+            if self._read_timer is not None:
+                self._read_timer.cancel()
+                self._read_timer = None
+        elif reading == "body":
+            self._arm(self.limits.body_timeout_s)  # between two pieces
+        else:
+            if self._read_timer is None:
+                self._arm(self.limits.head_timeout_s)  # for the whole head
+            if self._head_bytes > self.limits.max_head_bytes > 0 and not self.transport.is_closing():
+                self._refuse(431, "the request head is over server.max_head_bytes")
+
+    def on_message_begin(self) -> None:
+        """A new request begins."""
+        super().on_message_begin()
+        self._reading = "head"
+
+    def on_headers_complete(self) -> None:
+        """Start a request; see `HttpToolsProtocol`. Its task runs later, so the scope may still grow."""
+        limit = self.limits.max_head_bytes
+        if limit and self._head_bytes > limit:  # perhaps only because its body came in the same read
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > limit:
+                self._refusal = (431, "the request head is over server.max_head_bytes")
+                raise ValueError("request head too large")  # stops the parser; see send_400_response
+        self._head_bytes = 0
+        self._reading = "body"
+        super().on_headers_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["extensions"] = {EXTENSION: ClientTransport(self)}
+
+    def on_message_complete(self) -> None:
+        """The request is here, whole."""
+        self._reading = None
+        self._head_bytes = 0
+        super().on_message_complete()
+        if self._lingering:
+            self.transport.close()
+
+    def _arm(self, seconds: float) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+        if seconds:
+            self._read_timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._read_timer = None
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:  # it is we who are slow
+            self._arm(self.limits.body_timeout_s)
+        elif self._reading == "head":
+            if self._head_bytes == 0 and self.cycle is None:
+                self.transport.close()  # nothing was ever said: no one to answer
+            else:
+                self._refuse(408, "the request head took longer than server.head_timeout_s")
+        else:
+            self._refuse(408, "the request body stalled for longer than server.body_timeout_s")
+
+    # ── refusing ────────────────────────────────────────────────────────────────────────────────────
+
+    def send_400_response(self, msg: str) -> None:
+        """Called by the base class for what llhttp can't read, smuggling attempts included."""
+        status, text = self._refusal or (400, "the request is not valid HTTP/1.1")
+        self._refuse(status, text)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer in the shape of the OpenAI API, since no dialect is known yet, and close."""
+        cycle = self.cycle
+        answering = cycle is not None and cycle.response_started and not cycle.response_complete
+        if not answering:
+            error = {
+                "message": message,
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "invalid_request",
+            }
+            body = msgspec.json.encode({"error": error})
+            head = (
+                f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # whoever waits for the rest of the body learns that none will come
+            cycle.message_event.set()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Requests to upgrade are answered as if they had not asked (RFC 9110 section 7.8), without a log line."""
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+    def pause_writing(self) -> None:
+        """Forward the transport's back-pressure."""
+        super().pause_writing()
+        if self.listener is not None:
+            self.listener.client_paused()
+
+    def resume_writing(self) -> None:
+        """Forward the end of back-pressure."""
+        super().resume_writing()
+        if self.listener is not None:
+            self.listener.client_resumed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the listener first: an upstream that nobody reads has to go at once."""
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.client_gone()
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+        super().connection_lost(exc)
+
+    def close_gently(self) -> None:
+        """Close after the response; if the request is still coming, read on for a moment first."""
+        if self._reading is None or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._lingering = True
+        self.flow.resume_reading()
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+
+
+class ClientTransport:
+    """What a response may do with the connection of its request: write, and say when it is complete.
+
+    A pipelined request replaces `front.cycle` while an earlier one is still being answered, so the
+    cycle is kept from the start.
+    """
+
+    __slots__ = ("_cycle", "front", "transport")
+
+    def __init__(self, front: FrontProtocol) -> None:
+        self.front = front
+        self.transport: asyncio.Transport = front.transport
+        self._cycle = front.cycle
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection outlives this response."""
+        return self._cycle.keep_alive and not (self._cycle.more_body and self.front._reading == "body")
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """`date`, as uvicorn keeps it up to date once a second."""
+        return self._cycle.default_headers
+
+    def listen(self, listener: TransportListener | None) -> None:
+        """Tell `listener` of back-pressure and of the client's leaving, until the response is complete."""
+        self.front.listener = listener
+
+    def complete(self, *, keep_alive: bool = True) -> None:
+        """The response was written straight to the transport, whole.
+
+        Mirrors the end of uvicorn's `RequestResponseCycle.send`: keep-alive, pipelining and the
+        keep-alive timer go on from there.
+        """
+        cycle = self._cycle
+        keep_alive = keep_alive and self.keep_alive
+        self.front.listener = None
+        cycle.response_started = True
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if keep_alive:
+            cycle.on_response()
+        else:
+            self.front.close_gently()
+
+    def abort(self) -> None:
+        """Cut the connection: the response can't be completed and the client must notice."""
+        self.front.listener = None
+        self._cycle.response_started = True
+        self.transport.abort()
+
+
+def client_transport(scope: Any) -> ClientTransport | None:
+    """The connection below this request, if the server is ours; None under any other ASGI server."""
+    extensions = scope.get("extensions")
+    return extensions.get(EXTENSION) if extensions else None
