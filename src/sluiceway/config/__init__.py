@@ -1,0 +1,1 @@
+"""Configuration: frozen structs, loading, validation."""

@@ -1,0 +1,136 @@
+"""Routing: first match wins, dialects filter, and a model that goes nowhere is told why."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluiceway.config.settings import DialectName, ModelRule, UpstreamSettings
+from sluiceway.errors import UnknownModel
+from sluiceway.policy.routing import REMEMBERED_NAME_CHARS, REMEMBERED_ROUTES, Route, Router
+
+
+def upstream(name: str, *dialects: DialectName) -> UpstreamSettings:
+    base_url = f"http://{name}/v1"
+    if not dialects:
+        return UpstreamSettings(name=name, base_url=base_url)
+    return UpstreamSettings(name=name, base_url=base_url, dialects=dialects)
+
+
+def rule(name: str, *upstreams: str, rewrite_to: str = "") -> ModelRule:
+    return ModelRule(name=name, upstreams=upstreams, rewrite_to=rewrite_to)
+
+
+A, B = upstream("a", "chat", "responses"), upstream("b", "chat", "messages")
+
+
+def names(route: Route) -> list[str]:
+    return [upstream.name for upstream in route.upstreams]
+
+
+def test_without_rules_every_model_goes_to_every_upstream_in_order() -> None:
+    route = Router([A, B], []).route("anything", "chat")
+    assert names(route) == ["a", "b"]
+    assert route.rewrite_to is None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "left"),
+    [
+        ("chat", ["a", "b"]),
+        ("responses", ["a"]),
+        ("messages", ["b"]),
+        (None, ["a", "b"]),
+        ("other", ["a", "b"]),
+    ],
+)
+def test_only_upstreams_that_speak_the_dialect_are_left(dialect: str | None, left: list[str]) -> None:
+    assert names(Router([A, B], []).route("m", dialect)) == left
+
+
+def test_the_upstreams_of_a_rule_keep_the_rules_order() -> None:
+    assert names(Router([A, B], [rule("m", "b", "a")]).route("m", "chat")) == ["b", "a"]
+
+
+def test_the_first_rule_that_matches_wins_even_over_an_exact_one() -> None:
+    router = Router([A, B], [rule("gpt-*", "a"), rule("gpt-5", "b"), rule("*", "b", rewrite_to="x")])
+    assert names(router.route("gpt-5", "chat")) == ["a"]
+    assert router.route("claude", "chat") == Route((B,), "x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "matches"),
+    [
+        ("gpt-5", "gpt-5", True),
+        ("gpt-5", "gpt-5-mini", False),
+        ("gpt-5", "my-gpt-5", False),
+        ("gpt.5", "gpt-5", False),
+        ("gpt-*", "gpt-", True),
+        ("gpt-*", "GPT-5", False),
+        ("*/llama-?", "meta/llama-4", True),
+        ("*/llama-?", "meta/llama-40", False),
+        ("m[ab]", "ma", True),
+        ("m[!ab]", "ma", False),
+        ("*", "", True),
+        ("*", "two\nlines", True),
+        ("gpt-5", "gpt-5\n", False),
+    ],
+)
+def test_a_rules_name_is_exact_or_a_glob_in_which_case_counts(
+    pattern: str, model: str, matches: bool
+) -> None:
+    router = Router([A], [rule(pattern, "a")])
+    if matches:
+        assert names(router.route(model, None)) == ["a"]
+    else:
+        with pytest.raises(UnknownModel):
+            router.route(model, None)
+
+
+def test_a_request_without_a_model_is_for_every_upstream() -> None:
+    assert names(Router([A, B], [rule("gpt-*", "b")]).route(None, None)) == ["a", "b"]
+
+
+def test_a_model_without_a_rule_is_told_so_with_the_nearest_name() -> None:
+    router = Router([A, B], [rule("gpt-5-mini", "a"), rule("claude-*", "b")])
+    with pytest.raises(UnknownModel) as caught:
+        router.route("gpt-5-mni", "chat")
+    assert caught.value.message == "no rule for model 'gpt-5-mni'; did you mean 'gpt-5-mini'?"
+    assert (caught.value.param, caught.value.status) == ("model", 404)
+    with pytest.raises(UnknownModel) as caught:
+        router.route("claude", "chat")
+    assert caught.value.message == "no rule for model 'claude'"
+
+
+def test_a_dialect_that_nobody_speaks_is_told_apart_from_a_model_that_nobody_has() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        Router([A, B], [rule("m", "a"), rule("*", "b")]).route("m", "messages")
+    assert caught.value.message == "no upstream for model 'm' speaks the messages API"
+    assert caught.value.param == "model"
+    with pytest.raises(UnknownModel) as caught:
+        Router([A, B], []).route("m", "images")
+    assert caught.value.message == "no upstream speaks the images API"
+
+
+def test_a_long_model_name_is_cut_in_the_message() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        Router([A], [rule("m", "a")]).route("x" * 100_000, "chat")
+    assert len(caught.value.message) < 200
+    assert "xxx…'" in caught.value.message
+
+
+def test_a_route_found_once_is_found_again_without_looking() -> None:
+    router = Router([A, B], [rule("*", "a")])
+    assert router.route("m", "chat") is router.route("m", "chat")
+
+
+def test_names_that_clients_make_up_do_not_pile_up_in_memory() -> None:
+    router = Router([A, B], [rule("known-*", "a")])
+    for number in range(REMEMBERED_ROUTES + 100):
+        router.route(f"known-{number}", "chat")
+    router.route("known-" + "x" * REMEMBERED_NAME_CHARS, "chat")
+    with pytest.raises(UnknownModel):
+        router.route("unknown", "chat")
+    assert router.remembered == REMEMBERED_ROUTES
+    fresh = Router([A, B], [rule("known-*", "a")])
+    fresh.route("known-" + "x" * REMEMBERED_NAME_CHARS, "chat")
+    assert fresh.remembered == 0
