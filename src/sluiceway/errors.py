@@ -120,7 +120,7 @@ class UpstreamError(GatewayError):
     """Something beyond the gateway failed."""
 
     status = 502
-    code = "upstream_invalid"
+    code: str | None = "upstream_invalid"
     type = "upstream_error"
 
 

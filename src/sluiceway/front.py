@@ -124,7 +124,8 @@ class FrontProtocol(HttpToolsProtocol):
         if self.flow.read_paused:  # it is we who are slow
             self._arm(self.limits.body_timeout_s)
         elif self._reading == "head":
-            if self._head_bytes == 0 and self.cycle is None:
+            cycle: Any = self.cycle
+            if self._head_bytes == 0 and cycle is None:
                 self.transport.close()  # nothing was ever said: no one to answer
             else:
                 self._refuse(408, "the request head took longer than server.head_timeout_s")
@@ -161,7 +162,7 @@ class FrontProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Requests to upgrade are answered as if they had not asked (RFC 9110 section 7.8), without a log line."""
+        """Such requests are answered as if they had not asked (RFC 9110 section 7.8), without a log line."""
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 

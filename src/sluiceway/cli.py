@@ -1,0 +1,263 @@
+"""The command line: serve, demo, mock, check, keys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sluiceway import __version__
+from sluiceway.config.load import ConfigError, find_config, load, settings_from
+from sluiceway.config.settings import Settings
+from sluiceway.errors import GatewayError
+from sluiceway.mock.settings import MockSettings
+from sluiceway.observe.logs import FLUSH_S, AccessLog, configure_logging, log_failures
+from sluiceway.policy.auth import new_key
+from sluiceway.runtime import Observer
+
+app = typer.Typer(
+    name="sluiceway",
+    help="A self-hosted, streaming-first AI gateway: a stream never dies quietly.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,  # locals may hold keys
+)
+keys_app = typer.Typer(help="API keys for the gateway's own clients.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="The configuration file. Default: `$SLUICEWAY_CONFIG`, then `./sluiceway.toml`; with neither, "
+        "upstreams come from `OPENAI_API_KEY` and `ANTHROPIC_API_KEY`.",
+        show_default=False,
+    ),
+]
+
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Entry point of the `sluiceway` command."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"sluiceway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Instead of `server.host`.", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Instead of `server.port`; 0 takes a free one.", show_default=False)
+    ] = None,
+) -> None:
+    """Run the gateway.
+
+    SIGTERM (or Ctrl-C) drains: no new connections, running streams may finish for `server.drain_s`
+    seconds, what is left then ends with an in-band error.
+    """
+    settings = _load(config, host=host, port=port)
+    configure_logging(settings.server.log_level)
+    asyncio_run(_serve(settings))
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Read the configuration and say what it means, or everything that is wrong with it. Starts nothing."""
+    path = find_config(config, os.environ, Path.cwd())
+    settings = _load(config)
+    _out.print(f"[green]ok[/green] {path or 'no file: upstreams from the environment'}")
+    for upstream in settings.upstreams:
+        speaks = ", ".join(upstream.dialects)
+        keys = f"{len(upstream.api_keys)} key{'s' if len(upstream.api_keys) != 1 else ''}"
+        forced = ", forced to stream" if upstream.force_stream else ""
+        _out.print(f"  upstream {upstream.name}: {upstream.base_url} ({speaks}; {keys}{forced})")
+    for rule in settings.models:
+        renamed = f" as {rule.rewrite_to}" if rule.rewrite_to else ""
+        _out.print(f"  model {rule.name}: {' then '.join(rule.upstreams)}{renamed}")
+    if not settings.models:
+        _out.print("  models: every model goes to every upstream, in order")
+    _out.print(f"  clients: {_who_may(settings)}")
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The gateway's port; 0 takes a free one.")] = 8787,
+) -> None:
+    """Run the gateway in front of a simulated provider, in one process. Needs no key and no network.
+
+    Prints a curl line to try. See `sluiceway mock --help` for what the provider can be made to do.
+    """
+    configure_logging("info")
+    asyncio_run(_demo(port))
+
+
+@app.command()
+def mock(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 9100,
+    knob: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", "-s", metavar="KNOB=VALUE", help="Turn a knob for every request; may be repeated."
+        ),
+    ] = None,
+    faults: Annotated[bool, typer.Option("--list", help="List knobs and faults, and exit.")] = False,
+) -> None:
+    """Run the simulated provider: an OpenAI-compatible API that answers, stalls or breaks as it is told.
+
+    Point your own client at it and see what it does when the stream breaks: `"model": "fault-rst"`, or any
+    model with knobs behind a question mark: `"model": "mock-gpt?ttft=2&tps=20"`, or headers: `x-mock-ttft: 2`.
+    """
+    from sluiceway.mock.settings import knobs, settings_for
+
+    if faults:
+        _list_faults(knobs())
+        return
+    configure_logging("info")
+    try:
+        turned = dict(pair.partition("=")[::2] for pair in knob or [])
+        _name, settings = settings_for(
+            MockSettings(), "", {f"x-mock-{name}": value for name, value in turned.items()}
+        )
+    except GatewayError as error:
+        _err.print(error.message, style="red", markup=False)
+        raise typer.Exit(2) from None
+    asyncio_run(_mock(settings, host, port))
+
+
+@keys_app.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Who will use it; shown in logs and records.")],
+) -> None:
+    """Make a key for a client. It is shown once; the configuration holds only its SHA-256."""
+    plain, digest = new_key()
+    _err.print("The key, shown this once:", style="dim")
+    _out.print(plain)
+    _err.print("\nFor the configuration file:", style="dim")
+    _err.print(f'[[keys]]\nname = "{name}"\nsha256 = "{digest}"', markup=False)
+
+
+def _load(path: Path | None, *, host: str | None = None, port: int | None = None) -> Settings:
+    try:
+        overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        return load(find_config(path, os.environ, Path.cwd()), os.environ, server=overrides)
+    except ConfigError as error:
+        _err.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+
+
+def _who_may(settings: Settings) -> str:
+    if settings.keys:
+        return f"need one of {len(settings.keys)} key{'s' if len(settings.keys) != 1 else ''}"
+    return "need no key"
+
+
+def describe(settings: Settings, port: int) -> str:
+    """The one line that `serve` prints when it is ready."""
+    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+    upstreams = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in settings.upstreams)
+    return f"Sluiceway {__version__} on http://{host}:{port} → {upstreams}; clients {_who_may(settings)}"
+
+
+def _list_faults(knobs: dict[str, str]) -> None:
+    from sluiceway.mock.faults import FAULTS
+
+    table = Table("knob", "meaning", box=None, pad_edge=False)
+    for name, meaning in knobs.items():
+        table.add_row(name, meaning)
+    _out.print(table)
+    table = Table("fault", "what happens", box=None, pad_edge=False)
+    for fault in FAULTS.values():
+        table.add_row(fault.name, fault.what)
+    _out.print()
+    _out.print(table)
+
+
+async def _mock(settings: MockSettings, host: str, port: int) -> None:
+    from sluiceway.mock.app import MockProvider
+    from sluiceway.mock.server import make_server
+    from sluiceway.server import raise_file_limit
+
+    raise_file_limit()
+    server = make_server(MockProvider(settings), host, port)
+    _out.print(f"Simulated provider on http://{host}:{server.port}/v1", markup=False)
+    await server.serve()
+
+
+async def _demo(port: int) -> None:
+    from sluiceway.mock.app import MockProvider
+    from sluiceway.mock.server import serving
+    from sluiceway.mock.settings import LIFELIKE
+
+    async with serving(MockProvider(LIFELIKE)) as provider:
+        upstream = {"name": "demo", "base_url": f"http://127.0.0.1:{provider.port}/v1"}
+        settings = settings_from({"server": {"port": port}, "upstreams": [upstream]}, {})
+        await _serve(settings, afterwards=_CURL)
+
+
+_CURL = """
+Try it, with any OpenAI client or:
+
+  curl -N http://{address}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{{"model": "mock-gpt", "stream": true, "messages": [{{"role": "user", "content": "hello"}}]}}'
+
+A provider that dies in mid-answer: "model": "fault-rst". All faults: sluiceway mock --list
+"""
+
+
+async def _serve(settings: Settings, *, afterwards: str = "") -> None:
+    from sluiceway.server import bound_port, build_server, raise_file_limit  # keeps --help quick
+
+    raise_file_limit()
+    observers: tuple[Observer, ...] = (log_failures,)
+    access_log = AccessLog() if settings.server.access_log else None
+    if access_log is not None:
+        observers += (access_log,)
+    server = build_server(settings, observers=observers)
+    serving = asyncio.create_task(server.serve())
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, not an event
+        await asyncio.sleep(0.01)
+    if server.started:
+        port = bound_port(server)
+        _out.print(describe(settings, port), markup=False)
+        if afterwards:
+            _out.print(afterwards.format(address=f"{settings.server.host}:{port}"), markup=False)
+    while access_log is not None and not serving.done():
+        await asyncio.wait([serving], timeout=FLUSH_S)
+        access_log.flush()
+    await serving
+
+
+def asyncio_run(main: object) -> None:
+    """Run on uvloop where there is one."""
+    if sys.platform == "win32":
+        asyncio.run(main)  # type: ignore[arg-type]
+        return
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)  # type: ignore[arg-type]

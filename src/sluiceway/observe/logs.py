@@ -1,0 +1,84 @@
+"""Logs: structured lines on stderr for operators, one optional line per request on stdout.
+
+structlog formats; the standard library carries. Request lines do not go through either: they are
+encoded by msgspec and written in batches, since they are the only log that runs at the rate of requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import IO
+
+import msgspec
+import structlog
+
+from sluiceway.observe.record import Record
+
+# Lines wait this long for company before they are written.
+FLUSH_S = 0.5
+# What may wait when the reader of the log is slow; older lines win, the rest is counted.
+MAX_WAITING_LINES = 10_000
+
+
+def configure_logging(level: str, *, json: bool | None = None) -> None:
+    """Send the package's and uvicorn's logs to stderr: readable on a terminal, JSON lines elsewhere."""
+    as_json = not sys.stderr.isatty() if json is None else json
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    final: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if as_json:
+        final.append(structlog.processors.format_exc_info)
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("sluiceway").setLevel(level.upper())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+_requests = logging.getLogger("sluiceway.requests")
+
+
+def log_failures(record: Record) -> None:
+    """An observer: one line for each request that the gateway or an upstream failed."""
+    if record.error_code is None or (record.status < 500 and record.committed_by == "error"):
+        return
+    if record.client_left or record.error_code.startswith("upstream_4"):
+        return
+    fields = {name: value for name, value in record.as_log().items() if name != "started"}
+    _requests.warning("request failed", extra=fields)
+
+
+class AccessLog:
+    """An observer: one JSON line per request, written in batches. Bounded; what is dropped is counted."""
+
+    def __init__(self, out: IO[bytes] | None = None) -> None:
+        self._out = out or sys.stdout.buffer
+        self._lines: list[bytes] = []
+        self._encoder = msgspec.json.Encoder()
+        self.dropped = 0
+
+    def __call__(self, record: Record) -> None:
+        """Take one record. Cheap: nothing is written here unless many lines wait."""
+        if len(self._lines) >= MAX_WAITING_LINES:
+            self.dropped += 1
+            return
+        self._lines.append(self._encoder.encode(record.as_log()))
+
+    def flush(self) -> None:
+        """Write what waits; called about every `FLUSH_S` and at the end."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._out.write(b"\n".join(lines) + b"\n")
+            self._out.flush()

@@ -1,0 +1,63 @@
+"""The record of one request: what happened, in numbers and names. Never a prompt, an answer or a key."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sluiceway.dialects.base import Usage
+
+
+class Record(msgspec.Struct):
+    """Filled in while a request passes the eight verbs; complete when it reaches the observers.
+
+    Times are seconds on the loop's clock (`*_at`) until `finish()`; `started` is Unix time.
+    """
+
+    request_id: str
+    started: float
+    method: str
+    path: str
+    arrived_at: float
+    client: str = ""
+    key: str | None = None
+    dialect: str | None = None
+    model: str | None = None
+    upstream: str | None = None
+    upstream_status: int | None = None
+    upstream_request_id: str | None = None
+    stream: bool = False
+    status: int = 0
+    committed_by: str | None = None  # "event" | "silence" | "error" | "body"
+    first_event_at: float | None = None
+    finished_at: float = 0.0
+    bytes_out: int = 0
+    heartbeats: int = 0
+    retries: int = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    client_left: bool = False
+    usage: Usage | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """From the request's arrival to the end of its answer."""
+        return self.finished_at - self.arrived_at
+
+    @property
+    def first_event_s(self) -> float | None:
+        """From the request's arrival to the first real event (or body byte); None if none came."""
+        return None if self.first_event_at is None else self.first_event_at - self.arrived_at
+
+    def as_log(self) -> dict[str, object]:
+        """The record as one flat log line; what did not happen is left out."""
+        line: dict[str, object] = {
+            name: value
+            for name in self.__struct_fields__
+            if not name.endswith("_at") and (value := getattr(self, name)) not in (None, "", False)
+        }
+        line["duration_ms"] = round(self.duration_s * 1000, 3)
+        if (first := self.first_event_s) is not None:
+            line["first_event_ms"] = round(first * 1000, 3)
+        if self.usage is not None:
+            line["usage"] = msgspec.to_builtins(self.usage)
+        return line
