@@ -154,13 +154,14 @@ class Relay:
             self._fail(error)
             return
         if out:
-            if not self._open and not self._let_through(body):
-                return
-            self._clocks.last_event = self._clocks.last_write = self._time()
             if body.ended:
                 self._complete(out)
-            else:
-                self._write(out)
+                return
+            if not self._open and not self._let_through(body):
+                return
+            clocks = self._clocks
+            clocks.last_event = clocks.last_write = self._time()
+            self._write(out)
         elif body.progressed:
             self._clocks.last_event = self._time()
             if not self._clocks.began:
@@ -169,11 +170,12 @@ class Relay:
     def on_end(self) -> None:
         """The upstream's body ended cleanly; its connection is free already."""
         self._upstream = None
-        if self._body is None:
+        body = self._body
+        if body is None or (isinstance(body, OpaqueBody) and not self._open):
             self._end_without_body()
             return
         try:
-            out, error = self._body.finish()
+            out, error = body.finish()
         except GatewayError as failure:
             self._fail(failure)
             return
@@ -181,7 +183,7 @@ class Relay:
             self._complete(out)
             return
         if out:
-            if not self._open and not self._let_through(self._body):
+            if not self._open and not self._let_through(body):
                 return
             self._write(out)
         self._fail(error)
@@ -363,6 +365,9 @@ class Relay:
 
     def _complete(self, last: bytes) -> None:
         """The answer is whole: `last` are its last bytes."""
+        if not self._clocks.began:
+            self._clocks.began = True
+            self.record.first_event_at = self._time()
         if self._sink.started:
             self._sink.end(last)
         elif not self._answer_at_once(last):
@@ -376,8 +381,6 @@ class Relay:
         if body is not None and body.error is not None:
             self._fail(body.error)
             return False
-        if not self._clocks.began:
-            self._begin()
         if self._plan.wants_stream and isinstance(body, EventsBody | ExplodedBody):
             self._commit(body)
             self._sink.end(whole)

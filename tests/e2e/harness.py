@@ -1,0 +1,164 @@
+"""A real gateway on a real port, in a thread with its own loop, in front of a simulated provider."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import uvloop
+
+from sluiceway.config.load import settings_from
+from sluiceway.mock.testing import RunningMock, running_mock
+from sluiceway.observe.record import Record
+from sluiceway.server import GatewayServer, bound_port, build_server
+
+
+class RunningGateway:
+    """`url` has no path; `base_url` ends in `/v1`; `records` are the requests that are over, oldest first."""
+
+    def __init__(self, server: GatewayServer, records: list[Record]) -> None:
+        self.server = server
+        self.records = records
+        self.port = bound_port(server)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"{self.url}/v1"
+
+    def record(self, timeout_s: float = 5.0) -> Record:
+        """The latest record; waits for the first one."""
+        wait_until(lambda: bool(self.records), timeout_s)
+        return self.records[-1]
+
+    @property
+    def in_flight(self) -> int:
+        """Admitted and not yet released, over all upstreams."""
+        return sum(upstream.in_flight for upstream in self.server.gateway.runtime.upstreams.values())
+
+
+def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Poll; raises `TimeoutError`."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def running_gateway(config: dict[str, Any]) -> Iterator[RunningGateway]:
+    """Run a gateway with this configuration (as its TOML would be) while the body runs."""
+    config = {**config, "server": {"port": 0, **config.get("server", {})}}
+    records: list[Record] = []
+    server = build_server(settings_from(config, {}), observers=(records.append,))
+    thread = threading.Thread(target=lambda: uvloop.run(server.serve()), daemon=True)
+    thread.start()
+    wait_until(lambda: server.started or not thread.is_alive())
+    try:
+        yield RunningGateway(server, records)
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the gateway did not stop"
+
+
+@contextlib.contextmanager
+def gateway_and_mock(
+    *, stream: dict[str, Any] | None = None, upstream: dict[str, Any] | None = None, **config: Any
+) -> Iterator[tuple[RunningGateway, RunningMock]]:
+    """A gateway with one upstream, the mock; `stream` and `upstream` are their tables' extra keys."""
+    with running_mock() as mock:
+        table = {"name": "mock", "base_url": mock.base_url, "api_keys": ["sk-upstream"], **(upstream or {})}
+        with running_gateway({"upstreams": [table], "stream": stream or {}, **config}) as gateway:
+            yield gateway, mock
+
+
+class RawClient:
+    """A socket that speaks HTTP by hand, for what no well-behaved client does."""
+
+    def __init__(self, port: int, timeout_s: float = 10.0) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
+        self.received = b""
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def post(
+        self, body: Any, *, path: str = "/v1/chat/completions", headers: dict[str, str] | None = None
+    ) -> None:
+        """A JSON request."""
+        encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        self.send(
+            f"POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(encoded)}\r\n{extra}\r\n".encode()
+            + encoded
+        )
+
+    def read_until(self, wanted: bytes) -> bytes:
+        """Everything up to and with `wanted`; raises `EOFError` if the connection ends first."""
+        while wanted not in self.received:
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError(self.received[-200:])
+            self.received += data
+        end = self.received.index(wanted) + len(wanted)
+        taken, self.received = self.received[:end], self.received[end:]
+        return taken
+
+    def read_head(self) -> tuple[int, dict[str, str]]:
+        """Status and headers of the next response."""
+        lines = self.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+        return int(lines[0].split(" ")[1]), headers
+
+    def read_body(self, headers: dict[str, str]) -> bytes:
+        """The body that belongs to that head; raises `EOFError` if it is cut off."""
+        if "content-length" in headers:
+            return self._take(int(headers["content-length"]))
+        if headers.get("transfer-encoding") != "chunked":
+            return self.read_to_end()
+        body = b""
+        while size := int(self.read_until(b"\r\n"), 16):
+            body += self._take(size)
+            self._take(2)
+        self._take(2)
+        return body
+
+    def read_to_end(self) -> bytes:
+        """Whatever comes until the connection ends; a reset is an end too."""
+        with contextlib.suppress(ConnectionResetError):
+            while data := self.socket.recv(65536):
+                self.received += data
+        taken, self.received = self.received, b""
+        return taken
+
+    def response(self) -> tuple[int, dict[str, str], bytes]:
+        """One whole response."""
+        status, headers = self.read_head()
+        return status, headers, self.read_body(headers)
+
+    def _take(self, size: int) -> bytes:
+        while len(self.received) < size:
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError(self.received[-200:])
+            self.received += data
+        taken, self.received = self.received[:size], self.received[size:]
+        return taken
+
+
+def chat(
+    model: str = "mock-gpt", *, stream: bool = True, text: str = "hello", **extra: Any
+) -> dict[str, Any]:
+    """A chat request."""
+    return {"model": model, "stream": stream, "messages": [{"role": "user", "content": text}], **extra}
