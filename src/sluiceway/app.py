@@ -9,7 +9,8 @@ import msgspec
 
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import GatewayError, UnknownPath, WrongMethod
-from sluiceway.gateway import Gateway, Receive, Scope, Send
+from sluiceway.exchange import Receive, Scope, Send
+from sluiceway.gateway import Gateway
 from sluiceway.wire.http import Headers, get_header
 
 

@@ -230,7 +230,7 @@ A provider that dies in mid-answer: "model": "fault-rst". All faults: sluiceway 
 
 
 async def _serve(settings: Settings, *, afterwards: str = "") -> None:
-    from sluiceway.server import bound_port, build_server, raise_file_limit  # keeps --help quick
+    from sluiceway.server import bound_port, build_server, raise_file_limit, tune_gc  # keeps --help quick
 
     raise_file_limit()
     observers: tuple[Observer, ...] = (log_failures,)
@@ -242,6 +242,7 @@ async def _serve(settings: Settings, *, afterwards: str = "") -> None:
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, not an event
         await asyncio.sleep(0.01)
     if server.started:
+        tune_gc()
         port = bound_port(server)
         _out.print(describe(settings, port), markup=False)
         if afterwards:

@@ -18,7 +18,7 @@ from sluiceway.policy.cors import Cors
 from sluiceway.policy.routing import Router
 from sluiceway.upstream.dial import proxy_for
 from sluiceway.upstream.pool import Target
-from sluiceway.wire.http import Headers
+from sluiceway.wire.http import CREDENTIALS, Headers
 
 Observer = Callable[[Record], None]
 
@@ -48,7 +48,7 @@ class UpstreamRuntime:
     @property
     def has_keys(self) -> bool:
         """Whether it authenticates itself; if so, no credential of a client ever reaches it."""
-        return bool(self._keys)
+        return bool(self._keys) or any(name in CREDENTIALS for name, _ in self._headers)
 
     def request_headers(self, passed: Headers) -> Headers:
         """The headers of one request: `passed` on from the client, with the upstream's own in front.
@@ -66,8 +66,8 @@ class UpstreamRuntime:
             passed = [header for header in passed if header[0] not in names]
         return own + passed
 
-    def take_slot(self) -> None:
-        """Count one request in; raises `Overloaded` at `max_in_flight`. Give back with `in_flight -= 1`."""
+    def slot(self) -> UpstreamRuntime:
+        """For `with`: counts one request in and out again. Raises `Overloaded` at `max_in_flight`."""
         limit = self.settings.max_in_flight
         if limit and self.in_flight >= limit:
             error = Overloaded(
@@ -75,7 +75,13 @@ class UpstreamRuntime:
             )
             error.headers.append((b"retry-after", b"1"))
             raise error
+        return self
+
+    def __enter__(self) -> None:
         self.in_flight += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.in_flight -= 1
 
 
 class Runtime:

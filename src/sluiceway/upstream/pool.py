@@ -43,6 +43,7 @@ class Pool:
         self._open: set[UpstreamConnection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return f"<Pool open={self.open_count} idle={self.idle_count}>"
@@ -69,6 +70,8 @@ class Pool:
         """
         if self._ssl_context is None:  # made late: reading the trust store takes some 20 ms
             self._ssl_context = client_ssl_context()
+        # Kept, since looking it up is a system call (getpid) in CPython 3.11, and costs as much as a small write.
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s or None):
                 _transport, connection = await dial(
@@ -103,7 +106,8 @@ class Pool:
         if self._closed or len(waiting) >= self._max_idle:
             connection.abort()
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        assert loop is not None
         connection.idle_since = loop.time()
         waiting.append(connection)
         if self._sweeper is None:
@@ -112,7 +116,8 @@ class Pool:
     def _sweep(self) -> None:
         """Close what has waited too long: one timer for all, which stops when nothing waits."""
         self._sweeper = None
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        assert loop is not None
         expired_at = loop.time() - self._keepalive_s
         for waiting in self._idle.values():
             for connection in [c for c in waiting if c.idle_since <= expired_at]:
