@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
-from sluiceway.dialects.chat_chunk import read_usage
+from sluiceway.dialects.chat_chunk import read_plain_usage, read_usage
 from sluiceway.dialects.chat_collect import ChatCollector
 from sluiceway.dialects.chat_explode import explode
 from sluiceway.dialects.chat_follow import ChatFollower
@@ -97,6 +97,10 @@ class ChatDialect:
 
     def read_usage(self, body: bytes) -> Usage | None:
         """See `base.Dialect`. Everything but `usage` is skipped unread: an answer can hold audio."""
+        try:
+            return read_plain_usage(body)  # what all but a few providers send
+        except NOT_JSON:
+            pass
         try:
             return read_usage(_read_usage_only(body).usage)
         except NOT_JSON:

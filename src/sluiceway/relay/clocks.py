@@ -60,6 +60,10 @@ class Clocks:
             at = min(at, self._idle_since() + settings.idle_s)
         return at
 
+    def idle_at(self) -> float:
+        """When the idle clock runs out, as things stand."""
+        return self.last_event + self._settings.idle_s if self._settings.idle_s else NEVER
+
     def commit_at(self) -> float:
         """When the status line leaves, if no event has brought it about."""
         return self._started + self._settings.commit_after_s

@@ -106,8 +106,12 @@ class Relay:
     def start(self) -> None:
         """The clocks run from here on; `record.arrived_at` is their zero."""
         self._sink.listen(self)
-        if not self.finished:
+        if self.finished:
+            return
+        if self._plan.wants_stream and self._settings.commit_after_s <= 0:
             self.tick()
+        else:
+            self._rearm()
 
     def attach(self, upstream: Upstream) -> None:
         """The request was sent on this connection."""
@@ -276,9 +280,10 @@ class Relay:
     def _rearm(self) -> None:
         """One timer serves all clocks. It is only moved when something is due earlier than it would ring:
         progress merely makes it ring for nothing, once per period instead of once per event."""
-        if self.finished:
-            return
-        at = min(self._clocks.next_at(), self._speak_at())
+        if not self.finished:
+            self._arm(min(self._clocks.next_at(), self._speak_at()))
+
+    def _arm(self, at: float) -> None:
         if at < self._armed_at:
             if self._timer is not None:
                 self._timer.cancel()
@@ -321,9 +326,11 @@ class Relay:
 
     def _begin(self) -> None:
         """The first real event, or body bytes, came: from here on the idle clock runs."""
-        self._clocks.began = True
-        self.record.first_event_at = self._clocks.last_event = self._time()
-        self._rearm()
+        clocks = self._clocks
+        clocks.began = True
+        self.record.first_event_at = clocks.last_event = now = self._time()
+        heartbeat_s = self._settings.heartbeat_s
+        self._arm(min(clocks.idle_at(), now + heartbeat_s if self._as_events and heartbeat_s else NEVER))
 
     def _let_through(self, body: Body) -> bool:
         """The first bytes of the answer itself are at hand. False if they turned out to be an error."""

@@ -6,6 +6,7 @@ Names are lower-case bytes throughout, as ASGI and our parser give them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -61,7 +62,6 @@ EVENT_STREAM_HEADERS: Headers = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
-_SET_ON_EVENT_STREAMS = frozenset(name for name, _ in EVENT_STREAM_HEADERS)
 
 
 def get_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
@@ -72,48 +72,59 @@ def get_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     return b""
 
 
-def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+@lru_cache(maxsize=1024)  # a handful of names comes over and over; clients can invent others
+def _goes_up(name: bytes) -> bool:
+    return name not in _NOT_UPWARD and not name.startswith(_NOT_UPWARD_PREFIXES)
+
+
+@lru_cache(maxsize=1024)
+def _goes_down(name: bytes) -> bool:
+    # CORS headers are the gateway's to set, since the page talks to the gateway's origin.
+    return name not in _NOT_DOWNWARD and not name.startswith(b"access-control-")
+
+
+def _without_named(headers: Headers, connection: bytes) -> Headers:
     """RFC 9110 section 7.6.1: `Connection` may name further fields that end at this hop."""
-    return {
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-    } - {b"close", b"keep-alive", b""}
+    named = {token.strip().lower() for token in connection.split(b",")}
+    return [header for header in headers if header[0] not in named]
 
 
 def upstream_request_headers(
     headers: Iterable[tuple[bytes, bytes]], *, keep: frozenset[bytes] = frozenset()
 ) -> Headers:
     """The client's headers that go on to the upstream. `keep`: credentials it may see (no key of its own)."""
-    extra = _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if (name not in _NOT_UPWARD or name in keep)
-        and not name.startswith(_NOT_UPWARD_PREFIXES)
-        and name not in extra
-    ]
+    passed: Headers = []
+    connection = b""
+    for header in headers:
+        name = header[0]
+        if _goes_up(name) or name in keep:
+            passed.append(header)
+        elif name == b"connection":
+            connection += b"," + header[1]
+    return _without_named(passed, connection) if connection else passed
 
 
 def client_response_headers(headers: Iterable[tuple[bytes, bytes]], *, reframed: bool = False) -> Headers:
     """The upstream's response headers that the client may see.
 
     `reframed`: the body is not the upstream's own any more, so what describes it is left out too.
-    CORS headers are the gateway's to set, since the page talks to the gateway's origin.
     """
-    extra = _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in _NOT_DOWNWARD
-        and name not in extra
-        and not name.startswith(b"access-control-")
-        and not (reframed and (name in _SET_ON_EVENT_STREAMS or name in _DESCRIBES_BODY))
-    ]
+    passed: Headers = []
+    connection = b""
+    for header in headers:
+        name = header[0]
+        if _goes_down(name):
+            if not (reframed and name in _DESCRIBES_BODY):
+                passed.append(header)
+        elif name == b"connection":
+            connection += b"," + header[1]
+    return _without_named(passed, connection) if connection else passed
 
 
-_DESCRIBES_BODY = frozenset({b"content-encoding", b"etag", b"last-modified", b"digest", b"content-md5"})
+_DESCRIBES_BODY = frozenset(
+    {b"content-encoding", b"etag", b"last-modified", b"digest", b"content-md5"}
+    | {name for name, _ in EVENT_STREAM_HEADERS}
+)
 
 
 def request_head(method: bytes, path: bytes, headers: Headers) -> bytes:
