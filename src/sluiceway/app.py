@@ -11,6 +11,7 @@ from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import GatewayError, UnknownPath, WrongMethod
 from sluiceway.exchange import Receive, Scope, Send
 from sluiceway.gateway import Gateway
+from sluiceway.observe.record import new_request_id
 from sluiceway.wire.http import Headers, get_header
 
 
@@ -73,7 +74,7 @@ def _json(value: Any) -> bytes:
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: Headers | None = None) -> None:
-    head = [*(headers or [])]
+    head = [(b"x-request-id", new_request_id().encode()), *(headers or [])]
     if status != 204:
         head += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": head})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,7 +19,7 @@ from sluiceway.config.load import ConfigError, find_config, load, settings_from
 from sluiceway.config.settings import Settings
 from sluiceway.errors import GatewayError
 from sluiceway.mock.settings import MockSettings
-from sluiceway.observe.logs import FLUSH_S, AccessLog, configure_logging, log_failures
+from sluiceway.observe.logs import AccessLog, configure_logging, log_failures
 from sluiceway.policy.auth import new_key
 from sluiceway.runtime import Observer
 
@@ -158,7 +160,8 @@ def keys_new(
     _err.print("The key, shown this once:", style="dim")
     _out.print(plain)
     _err.print("\nFor the configuration file:", style="dim")
-    _err.print(f'[[keys]]\nname = "{name}"\nsha256 = "{digest}"', markup=False)
+    quoted = json.dumps(name, ensure_ascii=False)  # TOML's basic strings escape as JSON's do
+    _err.print(f'[[keys]]\nname = {quoted}\nsha256 = "{digest}"', markup=False)
 
 
 def _load(path: Path | None, *, host: str | None = None, port: int | None = None) -> Settings:
@@ -230,35 +233,36 @@ A provider that dies in mid-answer: "model": "fault-rst". All faults: sluiceway 
 
 
 async def _serve(settings: Settings, *, afterwards: str = "") -> None:
-    from sluiceway.server import bound_port, build_server, raise_file_limit, tune_gc  # keeps --help quick
+    from sluiceway.server import build_server, listen, raise_file_limit, tune_gc  # here: keeps --help quick
 
     raise_file_limit()
-    observers: tuple[Observer, ...] = (log_failures,)
+    listener = listen(settings.server.host, settings.server.port)
+    address = listener.getsockname()
     access_log = AccessLog() if settings.server.access_log else None
-    if access_log is not None:
-        observers += (access_log,)
+    observers: tuple[Observer, ...] = (log_failures,) if access_log is None else (log_failures, access_log)
     server = build_server(settings, observers=observers)
-    serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, not an event
-        await asyncio.sleep(0.01)
-    if server.started:
-        tune_gc()
-        port = bound_port(server)
-        _out.print(describe(settings, port), markup=False)
-        if afterwards:
-            _out.print(afterwards.format(address=f"{settings.server.host}:{port}"), markup=False)
-    while access_log is not None and not serving.done():
-        await asyncio.wait([serving], timeout=FLUSH_S)
-        access_log.flush()
-    await serving
+    serving = asyncio.create_task(server.serve([listener]))
+    _out.print(describe(settings, address[1]), markup=False)
+    if afterwards:
+        _out.print(afterwards.format(address=f"{settings.server.host}:{address[1]}"), markup=False)
+    tune_gc()
+    try:
+        await serving
+    finally:
+        if access_log is not None:
+            access_log.close()
 
 
-def asyncio_run(main: object) -> None:
-    """Run on uvloop where there is one."""
-    if sys.platform == "win32":
-        asyncio.run(main)  # type: ignore[arg-type]
-        return
-    import uvloop
+def asyncio_run(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where there is one. A port that can't be had is an error in words."""
+    factory = None
+    if sys.platform != "win32":
+        import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)  # type: ignore[arg-type]
+        factory = uvloop.new_event_loop
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main)
+    except OSError as error:
+        _err.print(f"can't listen: {error.strerror or error}", style="red", markup=False)
+        raise typer.Exit(1) from None

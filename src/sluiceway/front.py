@@ -10,10 +10,13 @@ slow and oversized requests that uvicorn leaves to others, and refuses what it c
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Protocol
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sluiceway.observe.record import new_request_id
 
 EXTENSION = "sluiceway.transport"
 
@@ -56,6 +59,7 @@ class FrontProtocol(HttpToolsProtocol):
     _reading: str | None = "head"  # the part of a request that is still to come: head, body or None
     _read_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _trailer_bytes = 0
     _refusal: tuple[int, str] | None = None
     _lingering = False
 
@@ -69,6 +73,8 @@ class FrontProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse, and keep the clock on whatever part of a request is incomplete after it."""
         self._head_bytes += len(data)
+        if self._reading != "body" and b"pgrade" in data:
+            data = _hide_upgrade(data)
         super().data_received(data)
         reading = self._reading
         if reading is None:
@@ -88,6 +94,18 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._reading = "head"
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header field; trailer fields end here (RFC 9110 section 6.5.1), within the same limit."""
+        if self._reading == "body":
+            self._trailer_bytes += len(name) + len(value)
+            if self._trailer_bytes > self.limits.max_head_bytes > 0:
+                raise ValueError("trailers too large")  # stops the parser; see send_400_response
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((b"upgrade" if name == _HIDDEN else name, value))
+
     def on_headers_complete(self) -> None:
         """Start a request; see `HttpToolsProtocol`. Its task runs later, so the scope may still grow."""
         limit = self.limits.max_head_bytes
@@ -96,7 +114,7 @@ class FrontProtocol(HttpToolsProtocol):
             if size > limit:
                 self._refusal = (431, "the request head is over server.max_head_bytes")
                 raise ValueError("request head too large")  # stops the parser; see send_400_response
-        self._head_bytes = 0
+        self._head_bytes = self._trailer_bytes = 0
         self._reading = "body"
         super().on_headers_complete()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
@@ -142,8 +160,7 @@ class FrontProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, message: str) -> None:
         """Answer in the shape of the OpenAI API, since no dialect is known yet, and close."""
         cycle = self.cycle
-        answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if not answering:
+        if self._may_speak(cycle):
             error = {
                 "message": message,
                 "type": "invalid_request_error",
@@ -153,13 +170,19 @@ class FrontProtocol(HttpToolsProtocol):
             body = msgspec.json.encode({"error": error})
             head = (
                 f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"x-request-id: {new_request_id()}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True  # whoever waits for the rest of the body learns that none will come
             cycle.message_event.set()
+
+    def _may_speak(self, cycle: Any) -> bool:
+        """Whether a refusal would be taken for the response to what is refused, and not speak into another."""
+        if self._reading == "body":  # the refusal is about the request that `cycle` answers
+            return not cycle.response_started
+        return cycle is None or cycle.response_complete
 
     def _unsupported_upgrade_warning(self) -> None:
         """Such requests are answered as if they had not asked (RFC 9110 section 7.8), without a log line."""
@@ -201,6 +224,17 @@ class FrontProtocol(HttpToolsProtocol):
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
+# llhttp hands a connection over as soon as a request wishes to upgrade, and its body is lost; Java's HttpClient
+# and curl --http2 wish so with every first request. Under another name of any length the wish does no harm.
+_HIDDEN = b"x-upgrade-wish"
+_UPGRADE = re.compile(rb"(?i)(?<=\n)upgrade(?=[ \t]*:)")
+
+
+def _hide_upgrade(data: bytes) -> bytes:
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(_HIDDEN, head) + end + rest
+
+
 class ClientTransport:
     """What a response may do with the connection of its request: write, and say when it is complete.
 
@@ -229,6 +263,10 @@ class ClientTransport:
         """Tell `listener` of back-pressure and of the client's leaving, until the response is complete."""
         self.front.listener = listener
 
+    def begin(self) -> None:
+        """From here on the response is being written: nobody else may speak on this connection."""
+        self._cycle.response_started = True
+
     def complete(self, *, keep_alive: bool = True) -> None:
         """The response was written straight to the transport, whole.
 
@@ -249,7 +287,7 @@ class ClientTransport:
     def abort(self) -> None:
         """Cut the connection: the response can't be completed and the client must notice."""
         self.front.listener = None
-        self._cycle.response_started = True
+        self._cycle.disconnected = True  # so that uvicorn does not take it for a forgotten response
         self.transport.abort()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import re
 import time
 
@@ -27,7 +26,7 @@ from sluiceway.errors import (
 )
 from sluiceway.exchange import Exchange, Receive, Request, Scope, Send, body_too_large
 from sluiceway.front import client_transport
-from sluiceway.observe.record import Record
+from sluiceway.observe.record import Record, new_request_id
 from sluiceway.policy.routing import Route
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
@@ -170,7 +169,7 @@ class Gateway:
 def _begin_record(request: Request, arrived_at: float) -> Record:
     client = request.scope.get("client")
     return Record(
-        request_id=f"req_{random.getrandbits(96):024x}",
+        request_id=new_request_id(),
         started=time.time(),
         method=request.method,
         path=request.path,

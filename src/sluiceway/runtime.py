@@ -39,7 +39,12 @@ class UpstreamRuntime:
         )
         self.in_flight = 0
         self._host = url.netloc.rpartition("@")[2].encode()
-        self._keys = [b"Bearer " + str(key).encode() for key in settings.api_keys]
+        keys = [str(key).encode() for key in settings.api_keys]
+        # Anthropic's API takes its keys in a header of its own.
+        if settings.dialects == ("messages",):
+            self._keys = [(b"x-api-key", key) for key in keys]
+        else:
+            self._keys = [(b"authorization", b"Bearer " + key) for key in keys]
         self._key_index = 0
         self._headers = [
             (name.lower().encode(), str(value).encode()) for name, value in settings.headers.items()
@@ -58,7 +63,7 @@ class UpstreamRuntime:
         """
         own: Headers = [(b"host", self._host), (b"accept-encoding", b"identity")]
         if self._keys:
-            own.append((b"authorization", self._keys[self._key_index]))
+            own.append(self._keys[self._key_index])
             self._key_index = (self._key_index + 1) % len(self._keys)
         if self._headers:
             names = {name for name, _ in self._headers}

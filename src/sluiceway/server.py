@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import math
 import resource
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -20,14 +23,20 @@ from sluiceway.gateway import Gateway
 from sluiceway.runtime import Observer, Runtime
 from sluiceway.upstream.pool import Pool
 
+# What the kernel may hold of connections that are not accepted yet; bursts of some thousand clients are usual.
+BACKLOG = 4096
+
 # nginx's keepalive_timeout: clients and load balancers reuse connections for about this long.
 KEEP_ALIVE_S = 75
 
 # Allocations minus deallocations of containers before the youngest generation is collected.
 GC_THRESHOLD = 20_000
 
+# How often a draining process looks whether it is done.
+DRAIN_POLL_S = 0.05
+
 # After the last stream was ended with an error, how long its bytes may take to reach the client.
-GRACE_S = 2.0
+GRACE_S = 2
 
 
 class GatewayServer(uvicorn.Server):
@@ -38,19 +47,43 @@ class GatewayServer(uvicorn.Server):
         self.gateway = gateway
         self._drain_s = drain_s
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but a signal that was obeyed is not raised again: a drained gateway exits with 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """SIGTERM or SIGINT: accept nothing more, wait, end what is left, wait a moment, stop."""
+        """Accept no new connections, wait for running answers, end what is left with an error, stop.
+
+        Kept connections stay open meanwhile: what comes on them is told that the gateway is draining, which
+        is better than a connection that closes under a request.
+        """
         gateway = self.gateway
         gateway.draining = True
-        cut = asyncio.get_running_loop().call_later(
-            self._drain_s,
-            gateway.end_all,
-            Draining("the gateway is shutting down; the answer is not complete"),
-        )
-        try:
-            await super().shutdown(sockets)
-        finally:
-            cut.cancel()
+        for listener in self.servers:
+            listener.close()
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._drain_s
+        while gateway.active and loop.time() < give_up_at and not self.force_exit:  # noqa: ASYNC110
+            await asyncio.sleep(DRAIN_POLL_S)
+        gateway.end_all(Draining("the gateway is shutting down; the answer is not complete"))
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, a second one of any kind ends the waiting."""
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
 
 
 def build_server(settings: Settings, *, observers: tuple[Observer, ...] = ()) -> GatewayServer:
@@ -69,9 +102,9 @@ def build_server(settings: Settings, *, observers: tuple[Observer, ...] = ()) ->
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=4096,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=math.ceil(server.drain_s + GRACE_S),
+        timeout_graceful_shutdown=GRACE_S,
     )
     return GatewayServer(config, gateway, server.drain_s)
 
@@ -101,6 +134,12 @@ def raise_file_limit() -> None:
     with contextlib.suppress(ValueError, OSError):
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port (0: any free one), so that a taken one is known before anything starts. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
 
 
 def bound_port(server: uvicorn.Server) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from sluiceway.dialects.base import DialectRequest, HeartbeatForm, Usage
 from sluiceway.dialects.chat import CHAT
-from sluiceway.errors import InvalidRequest, Overloaded, UpstreamTruncated
+from sluiceway.errors import InvalidRequest, Overloaded, UpstreamInvalid, UpstreamReported, UpstreamTruncated
 from sluiceway.wire.sse import parse_events
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -124,23 +124,28 @@ def test_usage_is_asked_for_beside_the_clients_other_stream_options() -> None:
 
 def test_usage_of_a_json_answer_is_read_and_nothing_else() -> None:
     body = b'{"choices":"\xff","usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}'
-    assert CHAT.read_usage(body) == Usage(input_tokens=7, output_tokens=5, total_tokens=12)
+    assert CHAT.read_answer(body) == Usage(input_tokens=7, output_tokens=5, total_tokens=12)
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<html>",
-        b"[]",
-        b"{}",
-        b'{"usage":null}',
-        b'{"usage":"\xff"}',
-        pytest.param(b'{"usage":' + DEEP, id="deep"),
-    ],
+    "body", [b"{}", b'{"usage":null}', b'{"usage":"\xff"}', b'{"usage":{"prompt_tokens":"x"}}']
 )
 def test_a_body_without_usage_has_none(body: bytes) -> None:
-    assert CHAT.read_usage(body) is None
+    assert CHAT.read_answer(body) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"choices":[', pytest.param(b'{"usage":' + DEEP, id="deep")]
+)
+def test_what_is_no_json_object_is_no_answer(body: bytes) -> None:
+    with pytest.raises(UpstreamInvalid):
+        CHAT.read_answer(body)
+
+
+def test_an_error_object_is_no_answer_whatever_its_status() -> None:
+    for body in (b'{"error":{"message":"boom"}}', b'{"object":"error","message":"boom"}'):
+        with pytest.raises(UpstreamReported, match="boom"):
+            CHAT.read_answer(body)
 
 
 def test_an_upstreams_error_keeps_its_status_and_words() -> None:

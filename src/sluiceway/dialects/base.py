@@ -131,8 +131,12 @@ class Dialect(Protocol):
         """
         ...
 
-    def read_usage(self, body: bytes) -> Usage | None:
-        """Usage of a JSON answer; None where there is none or the body is not JSON. Never raises."""
+    def read_answer(self, body: bytes) -> Usage | None:
+        """Check a JSON answer that is passed on as it is; its usage, None where it has none.
+
+        Raises `UpstreamInvalid` if it is not a JSON object, `UpstreamReported` if it is an error object
+        under a 2xx status.
+        """
         ...
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:

@@ -7,25 +7,21 @@ OpenAI API reference and SDK types; where others deviate, the comment at the dev
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
-from sluiceway.dialects.chat_chunk import read_plain_usage, read_usage
+from sluiceway.dialects.chat_chunk import read_plain_answer, read_usage
 from sluiceway.dialects.chat_collect import ChatCollector
 from sluiceway.dialects.chat_explode import explode
 from sluiceway.dialects.chat_follow import ChatFollower
-from sluiceway.dialects.json_text import NOT_JSON
-from sluiceway.dialects.openai_errors import error_json, read_http_error
-from sluiceway.errors import GatewayError, InvalidRequest, UpstreamReported
+from sluiceway.dialects.json_text import NOT_JSON, read_json
+from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
+from sluiceway.errors import GatewayError, InvalidRequest, UpstreamInvalid, UpstreamReported
 
 _Fields = dict[str, msgspec.Raw]
 _T = TypeVar("_T")
-
-
-class _UsageOnly(msgspec.Struct):
-    usage: Any = None
 
 
 _TRUE = msgspec.Raw(b"true")
@@ -33,7 +29,6 @@ _read_fields = msgspec.json.Decoder(_Fields).decode
 _read_model = msgspec.json.Decoder(str).decode
 _read_stream = msgspec.json.Decoder(bool | None).decode
 _read_options = msgspec.json.Decoder(_Fields | None).decode
-_read_usage_only = msgspec.json.Decoder(_UsageOnly).decode
 
 
 class ChatDialect:
@@ -95,16 +90,21 @@ class ChatDialect:
         """See `base.Dialect` and `chat_explode`."""
         return explode(body, include_usage=include_usage)
 
-    def read_usage(self, body: bytes) -> Usage | None:
-        """See `base.Dialect`. Everything but `usage` is skipped unread: an answer can hold audio."""
+    def read_answer(self, body: bytes) -> Usage | None:
+        """See `base.Dialect`. Everything but usage and error is skipped unread: an answer can hold audio."""
         try:
-            return read_plain_usage(body)  # what all but a few providers send
+            return read_plain_answer(body)  # what all but a few providers send
         except NOT_JSON:
             pass
         try:
-            return read_usage(_read_usage_only(body).usage)
+            document = read_json(body)
         except NOT_JSON:
-            return None
+            raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
+        if not isinstance(document, dict):
+            raise UpstreamInvalid("the upstream's answer is not a JSON object")
+        if (error := read_object_error(document)) is not None:
+            raise error
+        return read_usage(document.get("usage"))
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `base.Dialect`."""

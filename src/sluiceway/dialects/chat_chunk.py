@@ -47,18 +47,23 @@ class _PlainUsage(msgspec.Struct, gc=False):
 
 class _Answer(msgspec.Struct, gc=False):
     usage: _PlainUsage | None = None
+    error: None = None
+    object: str | None = None
 
 
 _read_answer = msgspec.json.Decoder(_Answer).decode
 
 
-def read_plain_usage(body: bytes) -> Usage | None:
-    """As `read_usage`, straight from a JSON answer, at a third of the cost.
+def read_plain_answer(body: bytes) -> Usage | None:
+    """The usage of a JSON answer, as `read_usage` would give it, at a third of the cost.
 
-    Raises `msgspec.DecodeError` (and its kin) where anything in the usage is not as it should be; the
-    lenient reading is for those.
+    Raises `ValueError` (`msgspec.DecodeError` is one) or `RecursionError` where anything is not as it should
+    be, an error object included; the lenient reading is for those.
     """
-    plain = _read_answer(body).usage
+    answer = _read_answer(body)
+    if answer.object == "error":
+        raise ValueError("an error object")
+    plain = answer.usage
     if plain is None:
         return None
     taken, given = plain.prompt_tokens_details, plain.completion_tokens_details

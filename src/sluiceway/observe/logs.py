@@ -7,8 +7,10 @@ encoded by msgspec and written in batches, since they are the only log that runs
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import IO
+import threading
+from collections import deque
 
 import msgspec
 import structlog
@@ -47,6 +49,7 @@ def configure_logging(level: str, *, json: bool | None = None) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
+_log = logging.getLogger("sluiceway.logs")
 _requests = logging.getLogger("sluiceway.requests")
 
 
@@ -61,24 +64,48 @@ def log_failures(record: Record) -> None:
 
 
 class AccessLog:
-    """An observer: one JSON line per request, written in batches. Bounded; what is dropped is counted."""
+    """An observer: one JSON line per request, written in batches by a thread of its own.
 
-    def __init__(self, out: IO[bytes] | None = None) -> None:
-        self._out = out or sys.stdout.buffer
-        self._lines: list[bytes] = []
+    Whoever reads the log may be slow, or stop: lines then wait up to a bound, and what is dropped
+    beyond it is counted, and said in the log once there is room (invariants 6 and 9).
+    """
+
+    def __init__(self, fd: int = 1) -> None:
+        self._fd = fd
+        self._lines: deque[bytes] = deque()  # appended to here, taken from there: both atomic
         self._encoder = msgspec.json.Encoder()
+        self._closing = threading.Event()
         self.dropped = 0
+        self._writer = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._writer.start()
 
     def __call__(self, record: Record) -> None:
-        """Take one record. Cheap: nothing is written here unless many lines wait."""
+        """Take one record. Writes nothing, and so can't block."""
         if len(self._lines) >= MAX_WAITING_LINES:
             self.dropped += 1
-            return
-        self._lines.append(self._encoder.encode(record.as_log()))
+        else:
+            self._lines.append(self._encoder.encode(record.as_log()))
 
-    def flush(self) -> None:
-        """Write what waits; called about every `FLUSH_S` and at the end."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._out.write(b"\n".join(lines) + b"\n")
-            self._out.flush()
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what waits, if its reader takes it in that time."""
+        self._closing.set()
+        self._writer.join(timeout_s)
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            closing = self._closing.wait(FLUSH_S)
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if dropped := self.dropped:
+                self.dropped -= dropped
+                lines.append(self._encoder.encode({"event": "lines dropped", "lines": dropped}))
+            if lines:
+                self._write(b"\n".join(lines) + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError:
+            _log.warning("the access log can't be written", exc_info=True)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 
 from sluiceway.dialects.base import Usage
+
+
+def new_request_id() -> str:
+    """A name for a request, unique for all practical purposes; not a secret."""
+    return f"req_{random.getrandbits(96):024x}"
 
 
 class Record(msgspec.Struct):

@@ -186,7 +186,7 @@ class ExplodedBody(_Holding):
 
     def finish(self) -> tuple[bytes, GatewayError | None]:
         body = b"".join(self._pieces)
-        self.usage = self._dialect.read_usage(body)
+        self.usage = self._dialect.read_answer(body)
         return self._dialect.explode(body, include_usage=self._include_usage), None
 
 
@@ -216,7 +216,7 @@ class HeldBody(_Holding):
         if self._passing:
             return b"", None
         body = self._take()
-        self.usage = self._dialect.read_usage(body)
+        self.usage = self._dialect.read_answer(body)
         return body, None
 
     def _take(self) -> bytes:
@@ -272,21 +272,32 @@ class OpaqueBody:
         return b"", None
 
 
-_EVENT_STARTS = (b"data", b"event", b"id:", b"retry", b":", b"\xef\xbb\xbf")
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 
-def sniff_events(content_type: bytes, first: bytes) -> bool:
-    """Whether this body is an event stream (else JSON), by its label, or its first bytes where that lies.
+def sniff_events(content_type: bytes, start: bytes) -> bool | None:
+    """Whether this body is an event stream (else JSON); None where its first bytes do not tell yet.
 
-    Providers label event streams as text/plain or application/json, and the other way round.
-    Raises `UpstreamInvalid` for what is neither.
+    `start`: the first bytes, without white space and BOM (see `skip_blank`). The label decides only
+    between the two where the bytes may be either, since providers label event streams as text/plain
+    or application/json, and the other way round. Raises `UpstreamInvalid` for what is neither.
     """
-    if content_type.startswith(b"text/event-stream") and not first.startswith(b"{"):
-        return True
-    start = first.lstrip()
+    if not start:
+        return None
     if start.startswith((b"{", b"[")):
         return False
-    if start.startswith(_EVENT_STARTS):
+    if content_type.startswith(b"text/event-stream") or start.startswith(_FIELDS):
         return True
+    if _BOM.startswith(start) or any(field.startswith(start) for field in _FIELDS):
+        return None
     label = content_type.decode("latin-1")[:80] or "no content type"
     raise UpstreamInvalid(f"the upstream answered neither events nor JSON (it says {label})")
+
+
+def skip_blank(start: bytes) -> bytes:
+    """Without a BOM and white space in front, which mean nothing to either.
+
+    Some providers send empty lines while a request waits; so does a gateway with `json_heartbeat_s`.
+    """
+    return start.removeprefix(_BOM).lstrip(b" \t\r\n")

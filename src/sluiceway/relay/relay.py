@@ -18,6 +18,7 @@ from collections.abc import Callable
 from sluiceway.dialects.base import Follower
 from sluiceway.errors import (
     ClientGone,
+    EventTooLarge,
     GatewayError,
     StaleConnection,
     UpstreamError,
@@ -33,6 +34,7 @@ from sluiceway.relay.bodies import (
     ExplodedBody,
     HeldBody,
     OpaqueBody,
+    skip_blank,
     sniff_events,
 )
 from sluiceway.relay.clocks import NEVER, Clocks
@@ -49,6 +51,9 @@ LINGER_S = 1.0
 # with them in one write.
 HEAD_HOLD_S = 0.02
 
+# RFC 9110 section 15: a status code is a three-digit number, and no class above 5 exists.
+MAX_STATUS = 599
+
 _JSON: Headers = [(b"content-type", b"application/json")]
 _JSON_STREAM: Headers = [*_JSON, *EVENT_STREAM_HEADERS[1:]]
 
@@ -59,6 +64,7 @@ class Relay:
     __slots__ = (
         "_armed_at",
         "_as_events",
+        "_blank_bytes",
         "_body",
         "_clocks",
         "_follower",
@@ -69,6 +75,7 @@ class Relay:
         "_plan",
         "_settings",
         "_sink",
+        "_start",
         "_time",
         "_timer",
         "_upstream",
@@ -94,6 +101,8 @@ class Relay:
         self._head: ResponseHead | None = None
         self._head_at = 0.0
         self._body: Body | None = None
+        self._start = b""  # of a body whose kind is not known yet
+        self._blank_bytes = 0
         self._follower: Follower | None = None
         self._as_events = False  # the response was committed as an event stream
         self._open = False  # some of the answer itself went to the client
@@ -136,6 +145,11 @@ class Relay:
         if upstream_id:
             record.upstream_request_id = upstream_id.decode("latin-1")
         dialect = self._plan.dialect
+        if head.status > MAX_STATUS:
+            self._fail(
+                UpstreamInvalid(f"the upstream answered with status {head.status}, which HTTP does not have")
+            )
+            return
         if not 200 <= head.status < 300:
             record.error_code = f"upstream_{head.status}"
             if dialect is not None and self._sink.started:
@@ -152,7 +166,11 @@ class Relay:
     def on_body(self, data: bytes) -> None:
         """A piece of the upstream's body: the hot path, once per network read."""
         try:
-            body = self._body or self._choose_body(data)
+            body = self._body
+            if body is None:
+                body, data = self._choose_body(data)
+                if body is None:
+                    return
             out = body.feed(data)
         except GatewayError as error:
             self._fail(error)
@@ -305,13 +323,25 @@ class Relay:
 
     # ── decisions ───────────────────────────────────────────────────────────────────────────────────
 
-    def _choose_body(self, first: bytes) -> Body:
-        """A 2xx answer of a dialect: what it is, and what the client wants, decide how it crosses."""
+    def _choose_body(self, data: bytes) -> tuple[Body | None, bytes]:
+        """A 2xx answer of a dialect: what it is, and what the client wants, decide how it crosses.
+
+        Also gives the bytes to begin with. None while they do not tell: blank lines are no progress.
+        """
         plan, settings = self._plan, self._settings
         dialect, head = plan.dialect, self._head
         assert dialect is not None
         assert head is not None
-        if sniff_events(get_header(head.headers, b"content-type").lower(), first):
+        self._blank_bytes += len(data)
+        start = skip_blank(self._start + data)
+        self._start = b""
+        is_events = sniff_events(get_header(head.headers, b"content-type").lower(), start)
+        if is_events is None:
+            self._start = start
+            if self._blank_bytes > settings.max_answer_bytes > 0:
+                raise EventTooLarge(f"{self._blank_bytes} bytes came, and no answer in them")
+            return None, b""
+        if is_events:
             if plan.wants_stream:
                 self._follower = dialect.follow(hide_usage=plan.hide_usage)
                 self._body = EventsBody(self._follower, settings.max_event_bytes)
@@ -322,7 +352,7 @@ class Relay:
             self._body = ExplodedBody(dialect, settings.max_answer_bytes, include_usage=plan.include_usage)
         else:
             self._body = HeldBody(dialect, settings.max_answer_bytes)
-        return self._body
+        return self._body, start
 
     def _begin(self) -> None:
         """The first real event, or body bytes, came: from here on the idle clock runs."""
@@ -354,7 +384,8 @@ class Relay:
             self._start_sink(200, [*passed, *EVENT_STREAM_HEADERS])
         else:
             self.record.committed_by = "body"
-            length = head.length if isinstance(body, OpaqueBody | HeldBody) else None
+            # A JSON answer may have begun with white space, which was not kept.
+            length = head.length if isinstance(body, OpaqueBody) else None
             self._start_sink(head.status, client_response_headers(head.headers), length)
 
     def _start_sink(self, status: int, headers: Headers, length: int | None = None) -> None:

@@ -7,6 +7,7 @@ written in one call leaves in one piece, so a caller that writes whole events ke
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -111,6 +112,7 @@ class TransportSink:
 
     def start(self, status: int, headers: Headers, length: int | None = None) -> None:
         self.started = True
+        self._client.begin()
         lines = [_STATUS_LINES[status]]
         lines += [b"%b: %b\r\n" % header for header in self._client.default_headers]
         lines += [b"%b: %b\r\n" % header for header in headers]
@@ -187,8 +189,8 @@ class AsgiSink:
         self._wake = asyncio.Event()
         self._listener: TransportListener | None = None
         self._paused = False
-        self._complete = False
         self._cut = False
+        self._gone = False
         self._pump: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.started = False
@@ -196,6 +198,8 @@ class AsgiSink:
 
     def listen(self, listener: TransportListener | None) -> None:
         self._listener = listener
+        if listener is not None and self._gone:
+            listener.client_gone()
 
     def watch(self) -> None:
         if self._watch is None:
@@ -225,7 +229,6 @@ class AsgiSink:
     def end(self, data: bytes = b"") -> None:
         self.bytes_out += len(data)
         self._queue.append({"type": "http.response.body", "body": data, "more_body": False})
-        self._complete = True
         self._wake.set()
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
@@ -235,15 +238,17 @@ class AsgiSink:
     def abort(self) -> None:
         self._cut = True
         self._queue.clear()
-        self._wake.set()
+        if self._pump is not None:
+            self._pump.cancel()  # it may be waiting for a client that does not read
 
     async def drained(self) -> None:
         """Wait until all was sent. Raises `ConnectionAbortedError` after `abort`: servers then cut."""
         if self._watch is not None:
             self._watch.cancel()
         if self._pump is not None:
-            await self._pump
-        if self._cut:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+        if self._cut and not self._gone:
             raise ConnectionAbortedError("the response could not be completed")
 
     async def _run(self) -> None:
@@ -259,7 +264,7 @@ class AsgiSink:
                     self._paused = False
                     if self._listener is not None:
                         self._listener.client_resumed()
-            if self._cut:
+            if self._gone:
                 return
             self._wake.clear()
             await self._wake.wait()
@@ -267,7 +272,7 @@ class AsgiSink:
     async def _watch_client(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._cut = not self._complete
+        self._gone = True
         self._wake.set()
         listener, self._listener = self._listener, None
         if listener is not None:

@@ -1,0 +1,283 @@
+"""Every fault of the simulated provider, through the gateway: what the client gets, and what stays behind."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from harness import RawClient, RunningGateway, chat, running_gateway, wait_until
+
+from sluiceway.mock.faults import FAULTS
+from sluiceway.mock.testing import RunningMock, running_mock
+from sluiceway.wire.sse import parse_events
+
+LIMIT_BYTES = 1024 * 1024
+GROWTH_BYTES = 96 * 1024 * 1024  # for a process that holds gateway, provider and client; a flood is 256 MiB
+SEED = "seed=11"
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """The answer that the provider gives without the fault. `done`: a stream ends in `[DONE]`."""
+
+    done: bool = True
+
+
+class InBand(msgspec.Struct, frozen=True):
+    """Status 200, some of the answer perhaps, and one error event at the end."""
+
+    code: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """An HTTP error. `code` None: the body is the upstream's own, whatever it is."""
+
+    status: int
+    code: str | None
+
+
+Outcome = Whole | InBand | Refused
+
+WHOLE = Whole()
+TRUNCATED = Refused(502, "upstream_truncated")
+INVALID = Refused(502, "upstream_invalid")
+LATE = Refused(504, "upstream_timeout")
+TOO_LARGE = Refused(502, "event_too_large")
+
+# fault (with its argument and further knobs): what a streaming client gets, what one that wants JSON gets.
+OUTCOMES: dict[str, tuple[Outcome, Outcome]] = {
+    "slow-headers:0.2": (WHOLE, WHOLE),
+    "silent": (LATE, LATE),
+    "stall": (InBand("upstream_timeout"), LATE),
+    "stall:0.2": (WHOLE, WHOLE),
+    "stall-between": (InBand("upstream_timeout"), LATE),
+    "stall-between:0.2": (WHOLE, WHOLE),
+    "comments:0.05&ttft=0.3": (WHOLE, WHOLE),
+    "pings-only:0.05": (LATE, LATE),
+    "rst": (InBand("upstream_truncated"), TRUNCATED),
+    "rst-before": (Refused(502, "upstream_unreachable"), Refused(502, "upstream_unreachable")),
+    "eof": (InBand("upstream_truncated"), INVALID),  # half a JSON document whose framing is whole
+    "eof-mid-event": (InBand("upstream_truncated"), INVALID),
+    "cut": (InBand("upstream_truncated"), TRUNCATED),
+    "connection-close": (WHOLE, WHOLE),
+    "keepalive-close": (WHOLE, WHOLE),
+    "stale": (WHOLE, WHOLE),
+    "http-429": (Refused(429, "rate_limit_exceeded"), Refused(429, "rate_limit_exceeded")),
+    "http-500": (Refused(500, "internal_error"), Refused(500, "internal_error")),
+    "http-500-html": (Refused(500, None), Refused(500, None)),
+    "http-400": (Refused(400, "mock_refusal"), Refused(400, "mock_refusal")),
+    "error-first": (Refused(503, "overloaded"), Refused(503, "overloaded")),
+    "error-mid": (InBand("internal_error"), Refused(500, "internal_error")),
+    "stream-only": (WHOLE, Refused(400, "stream_required")),
+    "split-utf8": (WHOLE, WHOLE),
+    "byte-by-byte": (WHOLE, WHOLE),
+    "crlf": (WHOLE, WHOLE),
+    "cr": (WHOLE, WHOLE),
+    "no-final-blank-line": (WHOLE, WHOLE),
+    "bom": (WHOLE, WHOLE),
+    "ids": (WHOLE, WHOLE),
+    "one-big-chunk": (WHOLE, WHOLE),
+    "gzip": (WHOLE, WHOLE),
+    "deflate": (WHOLE, WHOLE),
+    "br-label": (INVALID, INVALID),
+    "wrong-content-type": (WHOLE, WHOLE),
+    "1xx": (WHOLE, WHOLE),
+    "empty-body": (TRUNCATED, TRUNCATED),
+    "no-done": (Whole(done=False), WHOLE),
+    "no-finish": (WHOLE, WHOLE),
+    "missing-tool-index": (WHOLE, WHOLE),
+    "repeated-tool-ids": (WHOLE, WHOLE),
+    "role-null": (WHOLE, WHOLE),
+    "finish-empty": (WHOLE, WHOLE),
+    "usage-none": (WHOLE, WHOLE),
+    # The broken event is passed on as it came: on a stream, what an event says is the client's to judge.
+    "bad-json": (WHOLE, INVALID),
+    "json-instead-of-stream": (WHOLE, WHOLE),
+    "stream-instead-of-json": (WHOLE, WHOLE),
+    "garbage": (INVALID, INVALID),
+    "endless-headers": (INVALID, INVALID),
+    "endless-event": (InBand("event_too_large"), TOO_LARGE),
+    "endless-body": (InBand("upstream_timeout"), TOO_LARGE),
+}
+
+
+def test_no_fault_is_missing_from_the_table() -> None:
+    assert {spec.partition("&")[0].partition(":")[0] for spec in OUTCOMES} == set(FAULTS)
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[RunningMock]:
+    with running_mock() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(mock: RunningMock) -> Iterator[RunningGateway]:
+    stream = {
+        "heartbeat_s": 0.1,
+        "commit_after_s": 30.0,  # errors before the first event keep their status; other tests commit early
+        "first_event_s": 0.8,
+        "idle_s": 0.6,
+        "total_s": 2.0,
+        "max_event_bytes": LIMIT_BYTES,
+        "max_answer_bytes": LIMIT_BYTES,
+    }
+    table = {"name": "mock", "base_url": mock.base_url, "include_usage": False}
+    with running_gateway({"upstreams": [table], "stream": stream}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def expected(mock: RunningMock) -> dict[bool, Any]:
+    """The proper answer, asked for as a stream and as JSON."""
+    answers: dict[bool, Any] = {}
+    for stream in (True, False):
+        with RawClient(mock.port) as client:
+            client.post(chat(f"mock-gpt?{SEED}", stream=stream))
+            _status, _headers, body = client.response()
+            answers[stream] = message_of(body) if stream else msgspec.json.decode(body)
+    return answers
+
+
+def datas(body: bytes) -> list[bytes]:
+    return [event.data for event in parse_events(body) if event.data is not None]
+
+
+def message_of(body: bytes) -> str:
+    """The text of a stream; an event that can't be read counts for nothing."""
+    text = ""
+    for data in datas(body):
+        try:
+            chunk = msgspec.json.decode(data)
+        except msgspec.DecodeError:
+            continue
+        for choice in chunk.get("choices", []):
+            text += choice["delta"].get("content") or ""
+    return text
+
+
+def tell(client: RawClient) -> tuple[int, dict[str, str], bytes]:
+    """One response, its middle left out where it is larger than any honest one."""
+    status, headers = client.read_head()
+    if headers.get("transfer-encoding") != "chunked":
+        return status, headers, client.read_body(headers)
+    body = b""
+    while size := int(client.read_until(b"\r\n"), 16):
+        body += client._take(size)
+        client._take(2)
+        if len(body) > 4 * LIMIT_BYTES:
+            body = body[:LIMIT_BYTES] + body[-LIMIT_BYTES:]
+    client._take(2)
+    return status, headers, body
+
+
+def errors_in(body: bytes) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(data)["error"] for data in datas(body) if data.startswith(b'{"error"')]
+
+
+def assert_whole(outcome: Whole, stream: bool, status: int, body: bytes, expected: Any, spec: str) -> None:
+    assert status == 200, body[:300]
+    if not stream:
+        answer = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        assert answer["object"] == "chat.completion"
+        if not FAULTS[spec.partition("&")[0].partition(":")[0]].settings:  # then it is another answer
+            usage = answer.pop("usage", None)
+            assert usage is None or usage == expected["usage"]
+            assert answer == {name: value for name, value in expected.items() if name != "usage"}
+        return
+    assert errors_in(body) == []
+    assert (datas(body)[-1] == b"[DONE]") == outcome.done
+    assert body.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+    if "tool" not in spec and spec != "bad-json":
+        assert message_of(body) == expected
+
+
+def assert_in_band(outcome: InBand, status: int, body: bytes, expected: str) -> None:
+    assert status == 200, body[:300]
+    (error,) = errors_in(body)
+    assert error["code"] == outcome.code
+    assert error["message"]
+    assert datas(body)[-1].startswith(b'{"error"')  # nothing follows
+    assert b"[DONE]" not in body
+    assert b'"finish_reason":"' not in body
+    if outcome.code != "upstream_timeout" or len(body) < LIMIT_BYTES:
+        assert expected.startswith(message_of(body))
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
+@pytest.mark.parametrize("spec", OUTCOMES)
+def test_a_fault_has_its_outcome_and_leaves_nothing_behind(
+    gateway: RunningGateway, mock: RunningMock, expected: dict[bool, Any], spec: str, stream: bool
+) -> None:
+    outcome = OUTCOMES[spec][0 if stream else 1]
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with RawClient(gateway.port) as client:
+        client.post(chat(f"mock-gpt?{SEED}&fault={spec}", stream=stream))
+        status, headers, body = tell(client)
+        if isinstance(outcome, Whole):
+            assert_whole(outcome, stream, status, body, expected[stream], spec)
+        elif isinstance(outcome, InBand):
+            assert_in_band(outcome, status, body, expected[True])
+        else:
+            assert status == outcome.status, body[:300]
+            if outcome.code is not None:
+                assert headers["content-type"] == "application/json"
+                assert msgspec.json.decode(body)["error"]["code"] == outcome.code
+        in_events = stream and not isinstance(outcome, Refused)
+        assert headers["content-type"].startswith("text/event-stream") == in_events
+        wait_until(lambda: gateway.in_flight == 0)
+        assert not gateway.server.gateway.active
+        mock.last_ended()
+        client.post(chat("mock-gpt?tokens=1", stream=False))  # on the same connection
+        assert client.response()[0] == 200
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) * 1024
+    assert growth < GROWTH_BYTES
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("slow-headers:0.2", None),
+        ("silent", "upstream_timeout"),
+        ("pings-only:0.05", "upstream_timeout"),
+        ("comments:0.05&ttft=0.3", None),
+    ],
+)
+def test_a_fault_of_time_after_an_early_commit_is_told_in_band(
+    mock: RunningMock, fault: str, code: str | None
+) -> None:
+    table = {"name": "mock", "base_url": mock.base_url}
+    stream = {"heartbeat_s": 0.05, "commit_after_s": 0.0, "first_event_s": 0.6}
+    with running_gateway({"upstreams": [table], "stream": stream}) as early, RawClient(early.port) as client:
+        sent_at = time.monotonic()
+        client.post(chat(f"mock-gpt?fault={fault}"))
+        status, _headers = client.read_head()
+        assert status == 200
+        assert time.monotonic() - sent_at < 5
+        body = client.read_body({"transfer-encoding": "chunked"})
+        assert [error["code"] for error in errors_in(body)] == ([code] if code else [])
+        assert (datas(body)[-1] == b"[DONE]") == (code is None)
+        assert body.count(b": heartbeat\n\n") >= 2
+        assert b"PROCESSING" not in body
+        assert b": ping" not in body
+
+
+@pytest.mark.parametrize(
+    ("fault", "status_code"), [("http-429", "rate_limit_exceeded"), ("http-500", "internal_error")]
+)
+def test_an_http_error_after_an_early_commit_is_told_in_band(
+    mock: RunningMock, fault: str, status_code: str
+) -> None:
+    table = {"name": "mock", "base_url": mock.base_url}
+    with (
+        running_gateway({"upstreams": [table], "stream": {"commit_after_s": 0.0}}) as early,
+        RawClient(early.port) as client,
+    ):
+        client.post(chat(f"fault-{fault}"))
+        status, _headers, body = client.response()
+        assert status == 200
+        assert [error["code"] for error in errors_in(body)] == [status_code]
+        assert b"[DONE]" not in body
