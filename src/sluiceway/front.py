@@ -115,8 +115,8 @@ class FrontProtocol(HttpToolsProtocol):
                 self._refusal = (431, "the request head is over server.max_head_bytes")
                 raise ValueError("request head too large")  # stops the parser; see send_400_response
         self._head_bytes = self._trailer_bytes = 0
+        super().on_headers_complete()  # may refuse the URL
         self._reading = "body"
-        super().on_headers_complete()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["extensions"] = {EXTENSION: ClientTransport(self)}
 
