@@ -181,10 +181,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Deliver again, what was held here first."""
-        if not self._paused or self.closed:
+        if not self._paused:
             return
         self._paused = False
-        self._transport.resume_reading()
+        if not self.closed:
+            self._transport.resume_reading()
         if self._decoder is not None:
             self._decode()
         if self._ended_while_paused and not self._paused:
@@ -243,15 +244,16 @@ class UpstreamConnection(asyncio.Protocol):
         was_closed, self.closed = self.closed, True
         self._wake_drain()
         self._stop_lingering()
-        if self._handler is None:
+        if not was_closed:
             self._release(self)
-        elif self._until_eof and self._head_done and exc is None:
-            if not (self._paused and self._decoder is not None):
-                self._end()
-            else:
-                self._ended_while_paused = True
-        elif not was_closed:
+        if self._handler is None:
+            return
+        if not (self._until_eof and self._head_done and exc is None):
             self._break(self._lost(exc))
+        elif self._paused and self._decoder is not None:
+            self._ended_while_paused = True
+        else:
+            self._end()
 
     def pause_writing(self) -> None:
         """The upstream is slow to take the request's body."""
