@@ -279,6 +279,8 @@ class ClientTransport:
         cycle.response_started = True
         cycle.response_complete = True
         cycle.message_event.set()
+        # Cuts the circle scope → extensions → this → cycle → scope, which would wait for the garbage collector.
+        cycle.scope["extensions"] = {}
         if keep_alive:
             cycle.on_response()
         else:
