@@ -56,7 +56,9 @@ def test_a_full_upstream_turns_requests_away_and_takes_them_again() -> None:
             assert third.response()[0] == 200
 
 
-@pytest.mark.parametrize("model", ["mock-gpt?tokens=2", "fault-rst", "fault-eof", "fault-http-500", "fault-rst-before"])
+@pytest.mark.parametrize(
+    "model", ["mock-gpt?tokens=2", "fault-rst", "fault-eof", "fault-http-500", "fault-rst-before"]
+)
 @pytest.mark.parametrize("stream", [True, False])
 def test_what_was_taken_is_given_back_however_it_ends(model: str, stream: bool) -> None:
     with gateway_and_mock() as (gateway, _mock):
