@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
-import aiohappyeyeballs
 import msgspec
-from python_socks.async_.asyncio import Proxy
-from python_socks.async_.asyncio.v2 import Proxy as TlsProxy
+
+from sluiceway.upstream.proxy import open_tunnel
+from sluiceway.upstream.sockets import open_socket
 
 P = TypeVar("P", bound=asyncio.Protocol)
-
-# RFC 8305 section 5: how long one address may take before the next is tried beside it.
-HAPPY_EYEBALLS_S = 0.25
-
-# The proxy library's own clock is not wanted: `connect_s` covers the whole way.
-NO_TIMEOUT_S = 86400.0
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -34,7 +27,10 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """For people: no proxy, since its URL may hold a password."""
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"<Target {self.scheme}://{self.name}{' by proxy' if self.proxy else ''}>"
 
 
 def client_ssl_context() -> ssl.SSLContext:
@@ -62,50 +58,31 @@ async def dial(
 ) -> tuple[asyncio.Transport, P]:
     """Connect. Raises `OSError` (`socket.gaierror` and `ssl.SSLError` are kinds of it) or `ProxyError`.
 
-    Addresses race as in RFC 8305, by a library, since uvloop's own `create_connection` tries them in turn.
+    `ssl_context` is for the target and for an https proxy. Has no clock of its own beyond the TLS
+    handshake's 60 s.
     """
-    if target.proxy.startswith("https://"):
-        return await _through_tls_proxy(target, make_protocol, ssl_context)
-    sock = await (_through_proxy(target) if target.proxy else _to_host(target))
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        secure = target.scheme == "https"
-        transport, protocol = await asyncio.get_running_loop().create_connection(
+    secure = target.scheme == "https"
+    loop = asyncio.get_running_loop()
+    if not target.proxy:
+        sock = await open_socket(target.host, target.port)
+        return await loop.create_connection(
             make_protocol,
             sock=sock,
             ssl=ssl_context if secure else None,
             server_hostname=target.host if secure else None,
         )
-    except BaseException:
-        sock.close()
-        raise
-    return transport, protocol
-
-
-async def _to_host(target: Target) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    infos = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    return await aiohappyeyeballs.start_connection(infos, happy_eyeballs_delay=HAPPY_EYEBALLS_S, interleave=1)
-
-
-async def _through_proxy(target: Target) -> socket.socket:
-    # socks5h is curl's name for "the proxy resolves the name", which rdns asks for in any case.
-    url = target.proxy.replace("socks5h://", "socks5://", 1)
-    return await Proxy.from_url(url, rdns=True).connect(target.host, target.port, timeout=NO_TIMEOUT_S)
-
-
-async def _through_tls_proxy(
-    target: Target, make_protocol: Callable[[], P], ssl_context: ssl.SSLContext
-) -> tuple[asyncio.Transport, P]:
-    """TLS to the proxy, and for an https target TLS to that inside it. The library gives a stream."""
-    url = target.proxy.replace("https://", "http://", 1)
-    proxy = TlsProxy.from_url(url, rdns=True, proxy_ssl=ssl_context)
-    secure = ssl_context if target.scheme == "https" else None
-    stream = await proxy.connect(target.host, target.port, dest_ssl=secure, timeout=NO_TIMEOUT_S)
-    transport: asyncio.Transport = stream.writer.transport  # type: ignore[assignment]
+    tunnel = await open_tunnel(target.proxy, target.host, target.port, ssl_context)
     protocol = make_protocol()
-    transport.set_protocol(protocol)
+    if secure:
+        try:
+            transport = await loop.start_tls(tunnel, protocol, ssl_context, server_hostname=target.host)
+        except BaseException:
+            tunnel.abort()
+            raise
+        if transport is None:  # the loops say so where the connection was lost meanwhile
+            raise ConnectionError("the connection broke during the TLS handshake")
+    else:
+        transport = tunnel
+        transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    # A StreamWriter that is collected closes its transport; this one has to live as long as that.
-    protocol.proxy_stream = stream  # type: ignore[attr-defined]
     return transport, protocol

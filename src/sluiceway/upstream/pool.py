@@ -25,6 +25,9 @@ KEEPALIVE_S = 55.0
 # Beyond what bursts need, idle sockets are only a burden on the upstream.
 MAX_IDLE_PER_TARGET = 256
 
+# What a proxy says in its own words is passed on up to this length.
+MAX_REASON_CHARS = 200
+
 
 class Pool:
     """All upstream connections of one process. Used from one event loop."""
@@ -73,16 +76,17 @@ class Pool:
         # Kept, since looking it up is a system call (getpid) in CPython 3.11, and costs as much as a small write.
         self._loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(timeout_s or None):
+            async with asyncio.timeout(timeout_s or None) as clock:
                 _transport, connection = await dial(
                     target, lambda: UpstreamConnection(target, self._take_back), self._ssl_context
                 )
-        except TimeoutError:
-            message = f"no connection to {target.name} within connect_s ({timeout_s:g} s)"
-            raise UpstreamTimeout(message) from None
         except (OSError, ProxyError, ValueError) as error:
+            if clock.expired():  # the system's own ETIMEDOUT is a TimeoutError too
+                message = f"no connection to {target.name} within connect_s ({timeout_s:g} s)"
+                raise UpstreamTimeout(message) from None
             raise UpstreamUnreachable(f"no connection to {target.name}: {_reason(error)}") from None
-        self._open.add(connection)
+        if not connection.closed:  # else the exchange to come will be told
+            self._open.add(connection)
         return connection
 
     async def close(self) -> None:
@@ -92,7 +96,7 @@ class Pool:
             self._sweeper.cancel()
             self._sweeper = None
         for connection in list(self._open):
-            connection.abort()
+            connection.break_off(UpstreamUnreachable("the gateway is shutting down"))
         await asyncio.sleep(0)  # transports close in the loop's next turn
 
     def _take_back(self, connection: UpstreamConnection) -> None:
@@ -136,7 +140,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason})"
     if isinstance(error, ProxyError):
-        return f"the proxy refused ({error})"
+        if isinstance(error.__cause__, OSError):
+            return f"its proxy can't be reached: {_reason(error.__cause__)}"
+        return f"the proxy refused ({str(error)[:MAX_REASON_CHARS]})"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,14 +8,20 @@ import zlib
 # memory whole.
 PIECE_BYTES = 256 * 1024
 
-_GZIP = 16 + zlib.MAX_WBITS
-_ZLIB = zlib.MAX_WBITS
-_RAW_DEFLATE = -zlib.MAX_WBITS
+# How much input zlib is shown at a time. It copies what it did not use, at every piece and at every end of
+# a gzip member, so with all of a network read before it a bomb would cost quadratic time.
+INPUT_BYTES = 16 * 1024
+
+_GZIP_WBITS = 16 + zlib.MAX_WBITS
+_ZLIB_WBITS = zlib.MAX_WBITS
+_RAW_WBITS = -zlib.MAX_WBITS
+
+_GZIP_NAMES = (b"gzip", b"x-gzip")  # RFC 9110 section 8.4.1.3: the same
 
 
 def supported(coding: bytes) -> bool:
-    """Whether `Decoder` can undo this value of `Content-Encoding`."""
-    return coding.strip().lower() in (b"gzip", b"x-gzip", b"deflate")
+    """Whether `Decoder` can undo this value of `Content-Encoding`: one coding, not a list of several."""
+    return coding.strip().lower() in (*_GZIP_NAMES, b"deflate")
 
 
 class Decoder:
@@ -25,11 +31,13 @@ class Decoder:
     the first byte tells which.
     """
 
+    __slots__ = ("_gzip", "_inflate", "_input", "_waiting")
+
     def __init__(self, coding: bytes) -> None:
-        self._gzip = coding.strip().lower() in (b"gzip", b"x-gzip")
-        self._inflate = zlib.decompressobj(_GZIP) if self._gzip else None
-        self._waiting = b""
-        self._begun = False
+        self._gzip = coding.strip().lower() in _GZIP_NAMES
+        self._inflate: zlib._Decompress | None = None  # none before the first byte
+        self._input = b""  # in front of zlib; at most INPUT_BYTES
+        self._waiting = bytearray()
 
     def feed(self, data: bytes) -> None:
         """Take encoded bytes."""
@@ -37,26 +45,40 @@ class Decoder:
 
     def read(self) -> bytes:
         """At most `PIECE_BYTES` decoded bytes, `b""` to ask for more input. Raises `ValueError` on bad data."""
-        while self._waiting:
-            if self._inflate is None:
-                # RFC 1950: a zlib stream begins with compression method 8 in the low half of its first byte.
-                first = self._waiting[0]
-                self._inflate = zlib.decompressobj(_ZLIB if first & 0x0F == 8 else _RAW_DEFLATE)
-            elif self._inflate.eof:
-                if not self._gzip:
-                    raise ValueError("bytes after the end of the compressed body")
-                self._inflate = zlib.decompressobj(_GZIP)
-            self._begun = True
+        while True:
+            if not self._input:
+                self._input = self._take(INPUT_BYTES)
+            inflate = self._inflate
+            if not self._input and (inflate is None or inflate.eof):
+                return b""
+            if inflate is None or inflate.eof:
+                inflate = self._inflate = self._next_member()
             try:
-                piece = self._inflate.decompress(self._waiting, PIECE_BYTES)
+                # Without input too: zlib may have taken all of it, and still owe output.
+                piece = inflate.decompress(self._input, PIECE_BYTES)
             except zlib.error as error:
                 raise ValueError(f"the compressed body is damaged ({error})") from None
-            self._waiting = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            self._input = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
             if piece:
                 return piece
-        return b""
+            if not (self._input or self._waiting):
+                return b""
 
     def finish(self) -> None:
         """The encoded body is over, and all was read. Raises `ValueError` if it stops in the middle."""
-        if self._begun and (self._inflate is None or not self._inflate.eof):
+        if self._inflate is not None and not self._inflate.eof:
             raise ValueError("the compressed body is truncated")
+
+    def _next_member(self) -> zlib._Decompress:
+        if self._gzip:
+            return zlib.decompressobj(_GZIP_WBITS)
+        if self._inflate is not None:
+            raise ValueError("bytes after the end of the compressed body")
+        # RFC 1950: a zlib stream begins with compression method 8 in the low half of its first byte. As raw
+        # deflate (RFC 1951) that would be a stored block with padding that is not zero, which nobody writes.
+        return zlib.decompressobj(_ZLIB_WBITS if self._input[0] & 0x0F == 8 else _RAW_WBITS)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._waiting[:size])
+        del self._waiting[:size]
+        return taken
