@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sluiceway.dialects.base import Dialect, DialectRequest
+from sluiceway.dialects.crossing import Crossing, Direct
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import BodyTooLarge, Draining, GatewayError, UpstreamError
 from sluiceway.observe.record import Record
@@ -200,12 +201,13 @@ def _plan(
     dialect, parsed, settings = request.dialect, request.parsed, upstream.settings
     stream = runtime.settings.stream_for(dialect.name if dialect else "other", settings)
     body = request.body
-    wants_stream = hide_usage = include_usage = False
+    wants_stream = False
+    crossing: Crossing | None = None
     if dialect is not None and parsed is not None:
         wants_stream = record.stream = parsed.stream
         upstream_streams = wants_stream or settings.force_stream
         ask_usage = settings.include_usage and upstream_streams and not parsed.wants_usage
-        hide_usage, include_usage = ask_usage, parsed.wants_usage
+        crossing = Direct(dialect, parsed, hide_usage=ask_usage, max_bytes=stream.max_answer_bytes)
         body = dialect.write_request(
             parsed, model=route.rewrite_to, force_stream=settings.force_stream, ask_usage=ask_usage
         )
@@ -222,11 +224,9 @@ def _plan(
 
     plan = Plan(
         settings=stream,
-        dialect=dialect,
+        crossing=crossing,
         errors=dialect or DEFAULT_ERRORS,
         wants_stream=wants_stream,
-        hide_usage=hide_usage,
-        include_usage=include_usage,
         heartbeat=heartbeat,
         replayable=not request.rest,
         request_id=record.request_id,

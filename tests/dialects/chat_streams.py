@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sluiceway.dialects.base import DialectRequest
 from sluiceway.dialects.chat import CHAT
 from sluiceway.wire.sse import EventSplitter
 
@@ -20,6 +21,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 DONE = b"data: [DONE]\n\n"
+REQUEST = DialectRequest(body=b"{}", fields={}, model="m", stream=True)
 
 
 def event(document: Any) -> bytes:
@@ -52,7 +54,7 @@ def blocks(pieces: Iterable[bytes], *, flush: bool = True) -> list[bytes]:
 
 def collect(*pieces: bytes, flush: bool = True) -> dict[str, Any]:
     """The aggregated answer, decoded."""
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     for block in blocks(pieces, flush=flush):
         collector.feed(block)
     answer: dict[str, Any] = json.loads(collector.result())

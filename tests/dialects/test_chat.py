@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from chat_streams import REQUEST
 
 from sluiceway.dialects.base import DialectRequest, HeartbeatForm, Usage
 from sluiceway.dialects.chat import CHAT
@@ -165,7 +166,7 @@ def test_errors_have_openais_shape_as_body_and_as_event() -> None:
     }
     overloaded = json.loads(CHAT.error_body(Overloaded("Full."), "req_1"))
     assert overloaded["error"]["param"] is None
-    block = CHAT.follow(hide_usage=False).error_event(UpstreamTruncated("It\nstopped."))
+    block = CHAT.follow(REQUEST, hide_usage=False).error_event(UpstreamTruncated("It\nstopped."))
     (only,) = parse_events(block)
     assert block.endswith(b"\n\n")
     assert json.loads(only.data or b"")["error"] == {

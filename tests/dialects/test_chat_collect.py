@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from chat_streams import ANSWERS, DONE, STREAMS, blocks, chunk, collect, event, piece, small_stack
+from chat_streams import ANSWERS, DONE, REQUEST, STREAMS, blocks, chunk, collect, event, piece, small_stack
 from openai.types.chat import ChatCompletion
 
 from sluiceway.dialects.base import Usage
@@ -19,7 +19,7 @@ COUNTED = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 
 
 def feed(*parts: bytes, max_bytes: int = 0) -> None:
-    collector = CHAT.collect(max_bytes=max_bytes)
+    collector = CHAT.collect(REQUEST, max_bytes=max_bytes)
     for part in parts:
         collector.feed(part)
 
@@ -99,7 +99,7 @@ def test_a_stream_without_a_choice_is_no_answer(stream: bytes, error: type[Gatew
 
 
 def test_nothing_after_done_is_part_of_the_answer() -> None:
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     assert collector.feed(chunk(piece("a")) + DONE + b"data: garbage\n\n")
     assert collector.ended
     assert not collector.feed(chunk(piece("b")))
@@ -107,7 +107,7 @@ def test_nothing_after_done_is_part_of_the_answer() -> None:
 
 
 def test_comments_and_empty_events_are_no_progress() -> None:
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     assert not collector.feed(b": ping\n\ndata:\n\nevent: ping\n\n\n")
     assert collector.feed(b": ping\n\n" + chunk())
 
@@ -129,7 +129,7 @@ def test_nulls_in_the_place_of_objects_and_lists_are_nothing() -> None:
 
 
 def test_usage_is_the_last_that_came_in_the_answer_and_for_the_records() -> None:
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     collector.feed(chunk(piece("a"), usage={"prompt_tokens": 1}) + chunk(piece(finish="stop"), usage=COUNTED))
     collector.feed(chunk(usage=None) + DONE)
     assert json.loads(collector.result())["usage"] == COUNTED
@@ -171,7 +171,7 @@ def test_nesting_without_end_is_an_error_of_the_upstream() -> None:
 
 
 def test_an_answer_nested_too_deeply_to_be_written_is_an_error_too() -> None:
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     deep = b"[" * 150 + b"]" * 150
     collector.feed(b'data: {"choices":[{"delta":{"x":{"y":' + deep + b"}}}]}\n\n" + DONE)
     with small_stack(), suppress(UpstreamInvalid):
@@ -196,7 +196,7 @@ def test_an_answer_over_the_limit_is_given_up() -> None:
 def test_collecting_takes_linear_time() -> None:
     def seconds(count: int) -> float:
         block = chunk(piece("x" * 50, tool_calls=[{"index": 0, "function": {"arguments": "y" * 50}}])) * 100
-        collector = CHAT.collect(max_bytes=0)
+        collector = CHAT.collect(REQUEST, max_bytes=0)
         begin = time.process_time()
         for _ in range(count):
             collector.feed(block)
@@ -209,7 +209,7 @@ def test_collecting_takes_linear_time() -> None:
 
 
 def test_a_result_can_be_asked_for_twice() -> None:
-    collector = CHAT.collect(max_bytes=0)
+    collector = CHAT.collect(REQUEST, max_bytes=0)
     for block in blocks([STREAMS["tool_calls_parallel"]]):
         collector.feed(block)
     answer: dict[str, Any] = json.loads(collector.result())

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from chat_streams import ANSWERS, DONE, blocks, collect
+from chat_streams import ANSWERS, DONE, REQUEST, blocks, collect
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
@@ -17,7 +17,7 @@ from sluiceway.wire.sse import parse_events
 
 
 def explode(answer: Any, *, include_usage: bool = True) -> bytes:
-    return CHAT.explode(json.dumps(answer).encode(), include_usage=include_usage)
+    return CHAT.explode(json.dumps(answer).encode(), REQUEST, include_usage=include_usage)
 
 
 def chunks(stream: bytes) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def chunks(stream: bytes) -> list[dict[str, Any]]:
 def test_a_real_answer_comes_back_when_its_stream_is_collected(name: str) -> None:
     stream = explode(ANSWERS[name])
     assert collect(stream) == ANSWERS[name]
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     assert b"".join(follower.feed(block) for block in blocks([stream])) == stream
     assert follower.complete()
 
@@ -156,7 +156,7 @@ def test_a_reason_that_is_missing_is_not_made_up() -> None:
 
 def test_half_a_surrogate_pair_survives() -> None:
     body = b'{"choices":[{"message":{"content":"\\ud83d!"},"finish_reason":"stop"}]}'
-    stream = CHAT.explode(body, include_usage=False)
+    stream = CHAT.explode(body, REQUEST, include_usage=False)
     assert rb"\ud83d!" in stream
 
 
@@ -181,7 +181,7 @@ def test_half_a_surrogate_pair_survives() -> None:
 )
 def test_what_is_no_answer_is_refused(body: bytes) -> None:
     with pytest.raises(UpstreamInvalid):
-        CHAT.explode(body, include_usage=False)
+        CHAT.explode(body, REQUEST, include_usage=False)
 
 
 def test_an_error_under_a_good_status_is_an_error() -> None:

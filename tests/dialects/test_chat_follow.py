@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from chat_streams import DONE, STREAMS, blocks, chunk, event, piece
+from chat_streams import DONE, REQUEST, STREAMS, blocks, chunk, event, piece
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ def without_comments(stream: bytes) -> bytes:
     ],
 )
 def test_a_block_in_which_nothing_is_dropped_is_returned_itself(block: bytes) -> None:
-    follower = CHAT.follow(hide_usage=True)
+    follower = CHAT.follow(REQUEST, hide_usage=True)
     assert follower.feed(block) is block
     assert follower.error is None
 
@@ -61,7 +61,7 @@ def test_of_a_real_stream_only_comments_are_dropped_wherever_it_is_cut(name: str
     stream = STREAMS[name]
     (whole,) = blocks([b"".join(blocks([stream]))])
     for cut in range(0, len(stream), max(1, len(stream) // 100)):
-        follower = CHAT.follow(hide_usage=False)
+        follower = CHAT.follow(REQUEST, hide_usage=False)
         out = b"".join(follower.feed(block) for block in blocks([stream[:cut], stream[cut:]]))
         assert out == without_comments(whole)
         assert follower.complete()
@@ -72,7 +72,7 @@ def test_of_a_real_stream_only_comments_are_dropped_wherever_it_is_cut(name: str
     [COMMENT, b":\n\n", b"\n", b"data:\n\n", b"data: \n\n", b"event: ping\n\n", b"retry: 9\r\n\r\n"],
 )
 def test_comments_and_events_without_data_are_not_forwarded(nothing: bytes) -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     assert follower.feed(nothing) == b""
     assert follower.feed(nothing + FINISHED + nothing) == FINISHED
 
@@ -106,7 +106,7 @@ def test_any_stream_is_its_events_less_the_hidden_ones_up_to_done(
     shown = kinds[: kinds.index("done") + 1] if "done" in kinds else kinds
     stream = b"".join(KINDS[kind] for kind in kinds)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    follower = CHAT.follow(hide_usage=hide)
+    follower = CHAT.follow(REQUEST, hide_usage=hide)
     reads = [stream[a:b] for a, b in pairwise(edges)]
     out = b"".join(follower.feed(block) for block in blocks(reads))
     assert out == b"".join(KINDS[kind] for kind in shown if kind not in hidden)
@@ -119,24 +119,24 @@ def test_any_stream_is_its_events_less_the_hidden_ones_up_to_done(
 
 
 def test_usage_only_the_gateway_asked_for_is_hidden_but_counted() -> None:
-    follower = CHAT.follow(hide_usage=True)
+    follower = CHAT.follow(REQUEST, hide_usage=True)
     assert follower.feed(FINISHED + chunk(usage=COUNTED) + DONE) == FINISHED + DONE
     assert follower.usage == USAGE
 
 
 def test_a_usage_event_without_any_choices_member_is_hidden_too() -> None:
-    assert CHAT.follow(hide_usage=True).feed(event({"usage": COUNTED})) == b""
+    assert CHAT.follow(REQUEST, hide_usage=True).feed(event({"usage": COUNTED})) == b""
     shown = event({"usage": COUNTED})
-    assert CHAT.follow(hide_usage=False).feed(shown) is shown
+    assert CHAT.follow(REQUEST, hide_usage=False).feed(shown) is shown
 
 
 def test_an_event_without_choices_and_without_usage_is_no_usage_event() -> None:
     azure = event({"choices": [], "prompt_filter_results": [], "usage": None})
-    assert CHAT.follow(hide_usage=True).feed(azure) is azure
+    assert CHAT.follow(REQUEST, hide_usage=True).feed(azure) is azure
 
 
 def test_the_last_usage_wins_and_a_stub_does_not() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(chunk(piece("a"), usage={"prompt_tokens": 7, "completion_tokens": 1}))
     follower.feed(chunk(piece("b"), usage=COUNTED))
     stubs: list[Any] = [{}, "none", [], {"prompt_tokens": "7"}, True]
@@ -149,7 +149,7 @@ def test_the_last_usage_wins_and_a_stub_does_not() -> None:
 
 
 def test_an_answer_ends_with_done_and_nothing_follows() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     assert not follower.complete()
     assert follower.feed(DONE + chunk(piece("late")) + DONE) == DONE
     assert follower.ended
@@ -158,7 +158,7 @@ def test_an_answer_ends_with_done_and_nothing_follows() -> None:
 
 
 def test_without_done_an_answer_is_complete_once_every_choice_has_a_reason() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(chunk(piece("a")))
     follower.feed(chunk(piece("b", index=1)))
     follower.feed(chunk(piece(index=1, finish="stop")))
@@ -169,7 +169,7 @@ def test_without_done_an_answer_is_complete_once_every_choice_has_a_reason() -> 
 
 
 def test_a_choice_without_an_index_is_the_first() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(event({"choices": [{"delta": {}, "finish_reason": "stop"}]}))
     assert follower.complete()
 
@@ -188,13 +188,13 @@ def test_a_choice_without_an_index_is_the_first() -> None:
     ],
 )
 def test_nothing_else_completes_an_answer(block: bytes) -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(block)
     assert not follower.complete()
 
 
 def test_fields_of_the_wrong_type_do_not_hide_the_reason_beside_them() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(chunk({"index": None, "delta": 5, "finish_reason": "stop"}))
     assert follower.complete()
 
@@ -203,8 +203,8 @@ def test_fields_of_the_wrong_type_do_not_hide_the_reason_beside_them() -> None:
 def test_a_stream_cut_anywhere_is_complete_exactly_if_its_answer_can_be_collected(name: str) -> None:
     stream = STREAMS[name]
     for cut in range(0, len(stream), max(1, len(stream) // 150)):
-        follower = CHAT.follow(hide_usage=False)
-        collector = CHAT.collect(max_bytes=0)
+        follower = CHAT.follow(REQUEST, hide_usage=False)
+        collector = CHAT.collect(REQUEST, max_bytes=0)
         for block in blocks([stream[:cut]], flush=False):
             follower.feed(block)
             try:
@@ -239,7 +239,7 @@ def test_a_stream_cut_anywhere_is_complete_exactly_if_its_answer_can_be_collecte
     ],
 )
 def test_an_error_frame_is_forwarded_and_remembered(frame: bytes) -> None:
-    follower = CHAT.follow(hide_usage=True)
+    follower = CHAT.follow(REQUEST, hide_usage=True)
     assert follower.feed(frame) is frame
     assert follower.error is not None
     assert follower.error.message == "boom"
@@ -247,7 +247,7 @@ def test_an_error_frame_is_forwarded_and_remembered(frame: bytes) -> None:
 
 
 def test_the_first_error_is_kept() -> None:
-    follower = CHAT.follow(hide_usage=False)
+    follower = CHAT.follow(REQUEST, hide_usage=False)
     follower.feed(event({"error": {"message": "first"}}) + event({"error": {"message": "second"}}) + DONE)
     assert follower.error is not None
     assert follower.error.message == "first"
@@ -255,7 +255,7 @@ def test_the_first_error_is_kept() -> None:
 
 
 def test_content_that_merely_speaks_of_errors_is_none() -> None:
-    follower = CHAT.follow(hide_usage=True)
+    follower = CHAT.follow(REQUEST, hide_usage=True)
     for text in ('{"error":"x"}', "event: error", '"error"', "error"):
         follower.feed(chunk(piece(text)))
         follower.feed(b"id: 1\n" + chunk(piece(text, error="x")))

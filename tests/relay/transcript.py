@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from sluiceway.config.settings import StreamSettings
-from sluiceway.dialects.base import Dialect
+from sluiceway.dialects.base import Dialect, DialectRequest
 from sluiceway.dialects.chat import CHAT
+from sluiceway.dialects.crossing import Direct
 from sluiceway.errors import UpstreamError
 from sluiceway.front import TransportListener
 from sluiceway.observe.record import Record
@@ -172,13 +173,16 @@ class Table:
         self.record = Record(
             request_id="req_1", started=0.0, method="POST", path="/v1/x", arrived_at=self.clock.time()
         )
+        stream_settings = StreamSettings(**settings)
+        asked = DialectRequest(body=b"{}", fields={}, model="m", stream=stream, wants_usage=include_usage)
+        crossing = dialect and Direct(
+            dialect, asked, hide_usage=hide_usage, max_bytes=stream_settings.max_answer_bytes
+        )
         plan = Plan(
-            settings=StreamSettings(**settings),
-            dialect=dialect,
+            settings=stream_settings,
+            crossing=crossing,
             errors=dialect or CHAT,
             wants_stream=stream,
-            hide_usage=hide_usage,
-            include_usage=include_usage,
             heartbeat=saw_heartbeat or (lambda saw_id: b": beat\n" if saw_id else b": beat\n\n"),
             replayable=replayable,
             request_id="req_1",

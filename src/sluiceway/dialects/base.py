@@ -33,16 +33,18 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 class DialectRequest(msgspec.Struct, frozen=True):
     """A request body, read only as far as the gateway needs.
 
-    `body`: the bytes as they came. `fields`: top-level members, values unread (`msgspec.Raw`).
-    `model`: never empty. `stream`: what the client asked for. `wants_usage`: the client itself asked
-    for usage on its stream.
+    `body`: the bytes as they came. `fields`: top-level members of a JSON body, values unread
+    (`msgspec.Raw`); empty for a form. `model`: never empty. `stream`: what the client asked for.
+    `wants_usage`: the client will see usage on its stream without our asking for it. `images`: how many
+    finished images the answer must hold, for the dialect that counts them.
     """
 
     body: bytes
     fields: dict[str, msgspec.Raw]
     model: str
     stream: bool
-    wants_usage: bool
+    wants_usage: bool = True
+    images: int = 1
 
 
 class Follower(Protocol):
@@ -68,6 +70,10 @@ class Follower(Protocol):
 
     def complete(self) -> bool:
         """At the clean end of the upstream's body: did the answer end as its dialect demands?"""
+        ...
+
+    def rest(self) -> bytes:
+        """After `complete()` said true: whole events that are still owed to the client, mostly none."""
         ...
 
     def error_event(self, error: GatewayError) -> bytes:
@@ -100,8 +106,11 @@ class Dialect(Protocol):
     name: str
     default_heartbeat: HeartbeatForm  # its own form, before any client's quirk
 
-    def read_request(self, body: bytes) -> DialectRequest:
-        """Raises `InvalidRequest` that names the field at fault (`param`)."""
+    def read_request(self, body: bytes, content_type: bytes = b"") -> DialectRequest:
+        """Raises `InvalidRequest` that names the field at fault (`param`).
+
+        `content_type`: the header's value; only a dialect that takes forms looks at it.
+        """
         ...
 
     def write_request(
@@ -115,16 +124,17 @@ class Dialect(Protocol):
         """
         ...
 
-    def follow(self, *, hide_usage: bool) -> Follower:
-        """A follower for one answer. `hide_usage`: the gateway asked for usage, the client did not."""
+    def follow(self, request: DialectRequest, *, hide_usage: bool) -> Follower:
+        """A follower for the answer to `request`. `hide_usage`: the gateway asked for usage, the client
+        did not."""
         ...
 
-    def collect(self, *, max_bytes: int) -> Collector:
-        """A collector that holds at most about `max_bytes` of the upstream's stream."""
+    def collect(self, request: DialectRequest, *, max_bytes: int) -> Collector:
+        """A collector that holds at most about `max_bytes` of the upstream's stream; 0 is unlimited."""
         ...
 
-    def explode(self, body: bytes, *, include_usage: bool) -> bytes:
-        """A JSON answer as the complete event stream that would have carried it.
+    def explode(self, body: bytes, request: DialectRequest, *, include_usage: bool) -> bytes:
+        """A JSON answer to `request` as the complete event stream that would have carried it.
 
         Raises `UpstreamInvalid` if it is not an answer of this dialect, `UpstreamReported` if it is
         an error object under a 2xx status.

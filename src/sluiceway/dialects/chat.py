@@ -6,9 +6,6 @@ OpenAI API reference and SDK types; where others deviate, the comment at the dev
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import msgspec
 
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
@@ -16,19 +13,20 @@ from sluiceway.dialects.chat_chunk import read_plain_answer, read_usage
 from sluiceway.dialects.chat_collect import ChatCollector
 from sluiceway.dialects.chat_explode import explode
 from sluiceway.dialects.chat_follow import ChatFollower
+from sluiceway.dialects.json_request import (
+    TRUE,
+    Fields,
+    changed_body,
+    read_fields,
+    read_member,
+    read_model,
+    read_stream,
+)
 from sluiceway.dialects.json_text import NOT_JSON, read_json
 from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
-from sluiceway.errors import GatewayError, InvalidRequest, UpstreamInvalid, UpstreamReported
+from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
 
-_Fields = dict[str, msgspec.Raw]
-_T = TypeVar("_T")
-
-
-_TRUE = msgspec.Raw(b"true")
-_read_fields = msgspec.json.Decoder(_Fields).decode
-_read_model = msgspec.json.Decoder(str).decode
-_read_stream = msgspec.json.Decoder(bool | None).decode
-_read_options = msgspec.json.Decoder(_Fields | None).decode
+_read_options = msgspec.json.Decoder(Fields | None).decode
 
 
 class ChatDialect:
@@ -38,28 +36,16 @@ class ChatDialect:
     name: str = "chat"
     default_heartbeat: HeartbeatForm = "block"
 
-    def read_request(self, body: bytes) -> DialectRequest:
-        """See `base.Dialect`. A member that comes twice counts as it came last."""
-        try:
-            fields = _read_fields(body)
-        except msgspec.ValidationError:
-            raise InvalidRequest("the request body must be a JSON object") from None
-        except RecursionError:
-            raise InvalidRequest("the request body is nested too deeply") from None
-        except UnicodeDecodeError:
-            raise InvalidRequest("the request body is not valid JSON: it is not UTF-8") from None
-        except msgspec.DecodeError as error:
-            reason = str(error).removeprefix("JSON is malformed: ")
-            raise InvalidRequest(f"the request body is not valid JSON: {reason}") from None
-        model = _read(fields, "model", _read_model, "a string")
-        if not model:
-            raise InvalidRequest("the request names no model", param="model")
-        options = _read(fields, "stream_options", _read_options, "an object")
+    def read_request(self, body: bytes, content_type: bytes = b"") -> DialectRequest:
+        """See `base.Dialect`."""
+        fields = read_fields(body)
+        model = read_model(fields)
+        options = read_member(fields, "stream_options", _read_options, "an object")
         return DialectRequest(
             body=body,
             fields=fields,
             model=model,
-            stream=bool(_read(fields, "stream", _read_stream, "true or false")),
+            stream=read_stream(fields),
             wants_usage=options is not None and bytes(options.get("include_usage", b"")) == b"true",
         )
 
@@ -67,26 +53,22 @@ class ChatDialect:
         self, request: DialectRequest, *, model: str | None, force_stream: bool, ask_usage: bool
     ) -> bytes:
         """See `base.Dialect`. Usage is asked for with `stream_options.include_usage`, other options stay."""
-        changed: _Fields = {}
-        if model is not None and model != request.model:
-            changed["model"] = msgspec.Raw(msgspec.json.encode(model))
-        if force_stream and not request.stream:
-            changed["stream"] = _TRUE
+        changed: Fields = {}
         if ask_usage and not request.wants_usage and (request.stream or force_stream):
-            asked = _read(request.fields, "stream_options", _read_options, "an object")
-            options = (asked or {}) | {"include_usage": _TRUE}
+            asked = read_member(request.fields, "stream_options", _read_options, "an object")
+            options = (asked or {}) | {"include_usage": TRUE}
             changed["stream_options"] = msgspec.Raw(msgspec.json.encode(options))
-        return msgspec.json.encode(request.fields | changed) if changed else request.body
+        return changed_body(request, model=model, force_stream=force_stream, changed=changed)
 
-    def follow(self, *, hide_usage: bool) -> ChatFollower:
+    def follow(self, request: DialectRequest, *, hide_usage: bool) -> ChatFollower:
         """See `base.Dialect`."""
         return ChatFollower(hide_usage=hide_usage)
 
-    def collect(self, *, max_bytes: int) -> ChatCollector:
+    def collect(self, request: DialectRequest, *, max_bytes: int) -> ChatCollector:
         """See `base.Dialect`."""
         return ChatCollector(max_bytes=max_bytes)
 
-    def explode(self, body: bytes, *, include_usage: bool) -> bytes:
+    def explode(self, body: bytes, request: DialectRequest, *, include_usage: bool) -> bytes:
         """See `base.Dialect` and `chat_explode`."""
         return explode(body, include_usage=include_usage)
 
@@ -122,13 +104,3 @@ class ChatDialect:
 
 
 CHAT: Dialect = ChatDialect()
-
-
-def _read(fields: _Fields, name: str, decode: Callable[[msgspec.Raw], _T], expected: str) -> _T | None:
-    """One member of the request, decoded; None where it is missing. Raises `InvalidRequest`."""
-    if name not in fields:
-        return None
-    try:
-        return decode(fields[name])
-    except NOT_JSON:
-        raise InvalidRequest(f"{name} must be {expected}", param=name) from None

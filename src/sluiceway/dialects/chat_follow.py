@@ -72,6 +72,10 @@ class ChatFollower:
         """Without `[DONE]`: whether every choice that was seen has its finish reason."""
         return self.ended or (bool(self._seen) and self._seen == self._finished)
 
+    def rest(self) -> bytes:
+        """See `base.Follower`: nothing, since all that came is forwarded."""
+        return b""
+
     def error_event(self, error: GatewayError) -> bytes:
         """`data: {"error": …}`, as OpenAI's SDKs expect it inside a stream."""
         return encode_event(error_json(error))

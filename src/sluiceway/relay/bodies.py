@@ -14,12 +14,15 @@ A body decides *what* the client gets; the relay decides *when*, and owns clocks
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 import msgspec
 
-from sluiceway.dialects.base import Collector, Dialect, Follower, Usage
+from sluiceway.dialects.base import Collector, Follower, Usage
+from sluiceway.dialects.crossing import Crossing
 from sluiceway.errors import EventTooLarge, GatewayError, UpstreamInvalid, UpstreamReported, UpstreamTruncated
+from sluiceway.wire.http import Headers
 from sluiceway.wire.sse import EventSplitter, parse_events
 
 # A JSON answer up to this size is held until it is whole: it then leaves with its length in one write, its
@@ -99,8 +102,10 @@ class EventsBody:
         follower = self.follower
         tail = self._splitter.flush()
         out = follower.feed(tail) if tail and _is_whole(tail) else b""
-        if follower.ended or follower.error is not None or follower.complete():
+        if follower.ended or follower.error is not None:
             return out, None
+        if follower.complete():
+            return out + follower.rest(), None
         return out, UpstreamTruncated("the upstream ended its stream before the answer was complete")
 
 
@@ -173,31 +178,31 @@ class _Holding:
 class ExplodedBody(_Holding):
     """JSON to events: held to its end (bounded), then made into the event stream it stands for."""
 
-    __slots__ = ("_dialect", "_include_usage")
+    __slots__ = ("_crossing",)
 
-    def __init__(self, dialect: Dialect, limit: int, *, include_usage: bool) -> None:
+    def __init__(self, crossing: Crossing, limit: int) -> None:
         super().__init__(limit)
-        self._dialect = dialect
-        self._include_usage = include_usage
+        self._crossing = crossing
 
     def feed(self, data: bytes) -> bytes:
         self._hold(data)
         return b""
 
     def finish(self) -> tuple[bytes, GatewayError | None]:
-        body = b"".join(self._pieces)
-        self.usage = self._dialect.read_answer(body)
-        return self._dialect.explode(body, include_usage=self._include_usage), None
+        events, self.usage = self._crossing.explode(b"".join(self._pieces))
+        return events, None
 
 
 class HeldBody(_Holding):
-    """JSON to JSON, byte for byte: held while it is small, passed on piece by piece once it is not."""
+    """JSON to JSON: held while it is small, and passed on piece by piece once it is not, if nothing in it
+    has to change."""
 
-    __slots__ = ("_dialect", "_passing", "_total")
+    __slots__ = ("_crossing", "_passing", "_unread_from")
 
-    def __init__(self, dialect: Dialect, limit: int) -> None:
+    def __init__(self, crossing: Crossing, limit: int) -> None:
         super().__init__(limit)
-        self._dialect = dialect
+        self._crossing = crossing
+        self._unread_from = HOLD_BYTES if crossing.passes_unread else sys.maxsize
         self._passing = False
 
     def feed(self, data: bytes) -> bytes:
@@ -207,7 +212,7 @@ class HeldBody(_Holding):
                 raise EventTooLarge(f"the answer is over stream.max_answer_bytes ({self._limit} bytes)")
             return data
         self._hold(data)
-        if self._held <= HOLD_BYTES:
+        if self._held <= self._unread_from:
             return b""
         self._passing = True
         return self._take()
@@ -215,8 +220,7 @@ class HeldBody(_Holding):
     def finish(self) -> tuple[bytes, GatewayError | None]:
         if self._passing:
             return b"", None
-        body = self._take()
-        self.usage = self._dialect.read_answer(body)
+        body, self.usage = self._crossing.read_answer(self._take())
         return body, None
 
     def _take(self) -> bytes:
@@ -226,14 +230,19 @@ class HeldBody(_Holding):
 
 
 class ErrorBody(_Holding):
-    """An HTTP error of the upstream that comes too late for a status: read for its message only."""
+    """An HTTP error of the upstream that can't go on as it is: read for its message only.
 
-    __slots__ = ("_dialect", "_status")
+    It came too late for a status, or it is written in a dialect that the client does not speak; then
+    `headers` are those that the client should see with it.
+    """
 
-    def __init__(self, dialect: Dialect, status: int) -> None:
+    __slots__ = ("_crossing", "_headers", "_status")
+
+    def __init__(self, crossing: Crossing, status: int, headers: Headers) -> None:
         super().__init__(0)
-        self._dialect = dialect
+        self._crossing = crossing
         self._status = status
+        self._headers = headers
 
     def feed(self, data: bytes) -> bytes:
         self._hold(data)
@@ -245,7 +254,9 @@ class ErrorBody(_Holding):
         return b"", self._read()
 
     def _read(self) -> UpstreamReported:
-        return self._dialect.read_error(self._status, b"".join(self._pieces)[:ERROR_BODY_BYTES])
+        error = self._crossing.read_error(self._status, b"".join(self._pieces)[:ERROR_BODY_BYTES])
+        error.headers += self._headers
+        return error
 
 
 class OpaqueBody:

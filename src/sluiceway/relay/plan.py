@@ -9,23 +9,22 @@ import msgspec
 
 from sluiceway.config.settings import StreamSettings
 from sluiceway.dialects.base import Dialect
+from sluiceway.dialects.crossing import Crossing
 from sluiceway.wire.http import Headers
 
 
 class Plan(msgspec.Struct, frozen=True):
     """All that is decided about an answer before its upstream is asked.
 
-    `dialect` None: a path that is relayed as it is. `errors`: whose shape the gateway's own errors
-    take. `heartbeat`: the bytes of one heartbeat, given
+    `crossing` None: a path that is relayed as it is. `errors`: whose shape the gateway's own errors
+    take, the client's dialect where there is one. `heartbeat`: the bytes of one heartbeat, given
     whether an `id:` went out already. `replayable`: the request can be sent a second time.
     """
 
     settings: StreamSettings
-    dialect: Dialect | None
+    crossing: Crossing | None
     errors: Dialect
     wants_stream: bool
-    hide_usage: bool
-    include_usage: bool
     heartbeat: Callable[[bool], bytes]
     replayable: bool
     request_id: str

@@ -41,7 +41,13 @@ from sluiceway.relay.clocks import NEVER, Clocks
 from sluiceway.relay.plan import Clock, Plan, Timer, Upstream
 from sluiceway.relay.sinks import NOWHERE, Sink
 from sluiceway.upstream.connection import ResponseHead
-from sluiceway.wire.http import EVENT_STREAM_HEADERS, Headers, client_response_headers, get_header
+from sluiceway.wire.http import (
+    EVENT_STREAM_HEADERS,
+    Headers,
+    client_response_headers,
+    error_headers,
+    get_header,
+)
 
 # After the answer's end, how long the upstream may take to end its body too, so that its connection can
 # be used again. Past that the connection is worth less than the socket.
@@ -144,7 +150,7 @@ class Relay:
         upstream_id = get_header(head.headers, b"x-request-id")
         if upstream_id:
             record.upstream_request_id = upstream_id.decode("latin-1")
-        dialect = self._plan.dialect
+        crossing = self._plan.crossing
         if head.status > MAX_STATUS:
             self._fail(
                 UpstreamInvalid(f"the upstream answered with status {head.status}, which HTTP does not have")
@@ -152,11 +158,11 @@ class Relay:
             return
         if not 200 <= head.status < 300:
             record.error_code = f"upstream_{head.status}"
-            if dialect is not None and self._sink.started:
-                self._body = ErrorBody(dialect, head.status)
+            if crossing is not None and (self._sink.started or not crossing.passes_errors):
+                self._body = ErrorBody(crossing, head.status, error_headers(head.headers))
             else:
                 self._body = OpaqueBody(self._settings.max_answer_bytes)
-        elif dialect is None:
+        elif crossing is None:
             self._body = OpaqueBody()
             self._rearm()
         elif coding := get_header(head.headers, b"content-encoding"):
@@ -271,7 +277,7 @@ class Relay:
 
     def _beat(self, now: float) -> None:
         plan, sink = self._plan, self._sink
-        if plan.dialect is None:
+        if plan.crossing is None:
             if self._body is not None and self._let_through(self._body):
                 sink.flush()
             return
@@ -280,9 +286,9 @@ class Relay:
             self.record.committed_by = "silence"
             self._as_events = plan.wants_stream
             self._start_sink(200, EVENT_STREAM_HEADERS if plan.wants_stream else _JSON_STREAM)
-            if self._head is not None and self._head.status >= 300 and plan.dialect is not None:
+            if self._head is not None and self._head.status >= 300:
                 # Its headers came in time, its body did not: the error can only go in-band now.
-                self._body = ErrorBody(plan.dialect, self._head.status)
+                self._body = ErrorBody(plan.crossing, self._head.status, [])
         self._clocks.last_write = now
         if plan.wants_stream:
             beats = committed or self._settings.heartbeat_s
@@ -313,7 +319,7 @@ class Relay:
         plan, clocks = self._plan, self._clocks
         if clocks.paused:
             return NEVER  # the client has unread bytes enough
-        if plan.dialect is None:  # nothing is known about this body, but its head should not wait for it
+        if plan.crossing is None:  # nothing is known about this body, but its head should not wait for it
             return NEVER if self._head is None or self._open else self._head_at + HEAD_HOLD_S
         if plan.wants_stream and not self._sink.started:
             return clocks.commit_at()
@@ -329,8 +335,8 @@ class Relay:
         Also gives the bytes to begin with. None while they do not tell: blank lines are no progress.
         """
         plan, settings = self._plan, self._settings
-        dialect, head = plan.dialect, self._head
-        assert dialect is not None
+        crossing, head = plan.crossing, self._head
+        assert crossing is not None
         assert head is not None
         self._blank_bytes += len(data)
         start = skip_blank(self._start + data)
@@ -343,15 +349,14 @@ class Relay:
             return None, b""
         if is_events:
             if plan.wants_stream:
-                self._follower = dialect.follow(hide_usage=plan.hide_usage)
+                self._follower = crossing.follow()
                 self._body = EventsBody(self._follower, settings.max_event_bytes)
             else:
-                collector = dialect.collect(max_bytes=settings.max_answer_bytes)
-                self._body = AggregatedBody(collector, settings.max_event_bytes)
+                self._body = AggregatedBody(crossing.collect(), settings.max_event_bytes)
         elif plan.wants_stream:
-            self._body = ExplodedBody(dialect, settings.max_answer_bytes, include_usage=plan.include_usage)
+            self._body = ExplodedBody(crossing, settings.max_answer_bytes)
         else:
-            self._body = HeldBody(dialect, settings.max_answer_bytes)
+            self._body = HeldBody(crossing, settings.max_answer_bytes)
         return self._body, start
 
     def _begin(self) -> None:
@@ -377,7 +382,7 @@ class Relay:
         """The status line, by the first real event or body bytes (invariant 3)."""
         head = self._head
         assert head is not None
-        if self._plan.wants_stream and self._plan.dialect is not None and head.status < 300:
+        if self._plan.wants_stream and self._plan.crossing is not None and head.status < 300:
             self.record.committed_by = "event"
             self._as_events = True
             passed = client_response_headers(head.headers, reframed=True)
@@ -435,7 +440,7 @@ class Relay:
     def _end_without_body(self) -> None:
         head, plan = self._head, self._plan
         assert head is not None
-        if plan.bodiless or plan.dialect is None or not 200 <= head.status < 300:
+        if plan.bodiless or plan.crossing is None or not 200 <= head.status < 300:
             length = head.length if plan.bodiless else None if head.status in (204, 304) else 0
             self._start_sink(head.status, client_response_headers(head.headers), length)
             self._sink.end()
@@ -452,10 +457,10 @@ class Relay:
             self.record.committed_by = "error"
             self.record.status = error.status
             sink.respond(error.status, self._with_own([*_JSON, *error.headers]), self._error_body(error))
-        elif self._as_events and plan.dialect is not None:
+        elif self._as_events and plan.crossing is not None:
             # What the upstream told the client itself is not told again.
             told = self._body is not None and self._body.error is not None
-            follower = self._follower or plan.dialect.follow(hide_usage=False)
+            follower = self._follower or plan.crossing.follow()
             sink.end(b"" if told else follower.error_event(error))
         elif self._open:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole

@@ -121,6 +121,17 @@ def client_response_headers(headers: Iterable[tuple[bytes, bytes]], *, reframed:
     return _without_named(passed, connection) if connection else passed
 
 
+def error_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Of an upstream's error, the headers that tell a client when to try again and whom to ask about it.
+
+    For errors whose body is written anew, so that nothing else about the response still holds.
+    """
+    return [header for header in headers if header[0] in _OF_ERRORS or header[0].startswith(_OF_LIMITS)]
+
+
+_OF_ERRORS = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id", b"request-id"})
+_OF_LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
+
 _DESCRIBES_BODY = frozenset(
     {b"content-encoding", b"etag", b"last-modified", b"digest", b"content-md5"}
     | {name for name, _ in EVENT_STREAM_HEADERS}

@@ -1,0 +1,1 @@
+"""Translation between the chat, responses and messages dialects, through one neutral form; pure."""
