@@ -175,8 +175,10 @@ class Table:
         )
         stream_settings = StreamSettings(**settings)
         asked = DialectRequest(body=b"{}", fields={}, model="m", stream=stream, wants_usage=include_usage)
-        crossing = dialect and Direct(
-            dialect, asked, hide_usage=hide_usage, max_bytes=stream_settings.max_answer_bytes
+        crossing = (
+            None
+            if dialect is None
+            else Direct(dialect, asked, hide_usage=hide_usage, max_bytes=stream_settings.max_answer_bytes)
         )
         plan = Plan(
             settings=stream_settings,

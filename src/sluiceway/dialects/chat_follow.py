@@ -56,16 +56,17 @@ class ChatFollower:
         """See `base.Follower`. The common block, one event of one data line, is `block` itself."""
         if self.ended:
             return b""
-        # Only if its first LF is the last but one byte is the block one line: nothing but JSON is in it,
-        # or decoding fails (a line that ended in a lone CR would be followed by a field).
-        if block.startswith(b"data:") and block.find(b"\n") + 2 == len(block):
-            try:
-                chunk = _decode_chunk(block[5:])
-            except NOT_JSON:
-                return self._feed_events(block)
-            if chunk.choices and not chunk.error:
-                self._note(chunk)
-                return block
+        if block.startswith(b"data:"):
+            # Only if its first LF is the last but one byte is the block one line: nothing but JSON is in it,
+            # or decoding fails (a line that ended in a lone CR would be followed by a field).
+            if block.find(b"\n") + 2 == len(block):
+                if self._is_plain(block):
+                    return block
+            else:  # an upstream that is faster than its reads: perhaps several such events
+                events = block.split(b"\n\n")
+                events.pop()
+                if block.count(b"\n") == 2 * len(events) and all(map(self._is_plain, events)):
+                    return block
         return self._feed_events(block)
 
     def complete(self) -> bool:
@@ -79,6 +80,22 @@ class ChatFollower:
     def error_event(self, error: GatewayError) -> bytes:
         """`data: {"error": …}`, as OpenAI's SDKs expect it inside a stream."""
         return encode_event(error_json(error))
+
+    def _is_plain(self, line: bytes) -> bool:
+        """Whether this line is data with choices in it; notes them, if so.
+
+        If not, `_feed_events` reads the whole block, and notes some of it once more: that changes nothing.
+        """
+        if not line.startswith(b"data:"):
+            return False
+        try:
+            chunk = _decode_chunk(line[5:])
+        except NOT_JSON:
+            return False
+        if not chunk.choices or chunk.error:
+            return False
+        self._note(chunk)
+        return True
 
     def _feed_events(self, block: bytes) -> bytes:
         events = parse_events(block)

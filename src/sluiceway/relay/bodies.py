@@ -92,8 +92,7 @@ class EventsBody:
         if not block:
             return b""
         out = self._follow(block)
-        # A block of one line can't hold an `id:` beside its data; only others are searched.
-        if out.find(b"\n") + 2 != len(out) and not self.saw_id:
+        if not self.saw_id and (b"\nid" in out or b"\rid" in out or out.startswith(b"id")):
             self.saw_id = any(event.id is not None for event in parse_events(out))
         self.ended = self.follower.ended
         return out
