@@ -260,3 +260,29 @@ def test_content_that_merely_speaks_of_errors_is_none() -> None:
         follower.feed(chunk(piece(text)))
         follower.feed(b"id: 1\n" + chunk(piece(text, error="x")))
     assert follower.error is None
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("last", [DONE, event({"usage": COUNTED}), event({"error": {"message": "no"}})])
+def test_several_events_in_one_block_are_judged_like_one_by_one(line_end: bytes, last: bytes) -> None:
+    events = [
+        found.replace(b"\n", line_end)
+        for found in (
+            chunk(piece("a")),
+            b": note\n\n",
+            chunk(piece("b", finish="stop")),
+            last,
+            chunk(piece("c")),
+        )
+    ]
+    one_by_one = CHAT.follow(REQUEST, hide_usage=True)
+    expected = b"".join(one_by_one.feed(found) for found in events)
+    for start in range(len(events)):
+        follower = CHAT.follow(REQUEST, hide_usage=True)
+        out = b"".join(follower.feed(found) for found in events[:start]) + follower.feed(
+            b"".join(events[start:])
+        )
+        assert out == expected
+        assert (follower.ended, follower.usage) == (one_by_one.ended, one_by_one.usage)
+        assert (follower.error, one_by_one.error) == (None, None) or follower.error is not None
+        assert follower.complete() == one_by_one.complete()

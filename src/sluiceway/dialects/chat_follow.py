@@ -43,6 +43,7 @@ class ChatFollower:
     """
 
     __slots__ = ("_finished", "_hide_usage", "_seen", "ended", "error", "usage")
+    progressed = False  # what is not forwarded was a comment, or the usage that follows the last event
 
     def __init__(self, *, hide_usage: bool) -> None:
         self.ended = False
@@ -65,7 +66,7 @@ class ChatFollower:
             else:  # an upstream that is faster than its reads: perhaps several such events
                 events = block.split(b"\n\n")
                 events.pop()
-                if block.count(b"\n") == 2 * len(events) and all(map(self._is_plain, events)):
+                if events and block.count(b"\n") == 2 * len(events) and all(map(self._is_plain, events)):
                     return block
         return self._feed_events(block)
 
