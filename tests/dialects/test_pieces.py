@@ -44,8 +44,6 @@ def test_an_object_in_an_object_is_joined_too() -> None:
     pieces.add("function", None)
     pieces.add_object("function", {"name": "f", "arguments": "{"})
     pieces.add_object("function", {"name": "f", "arguments": "}"})
-    assert pieces.name_of("function") == "f"
-    assert pieces.name_of("custom") is None
     assert pieces.whole() == {"function": {"name": "f", "arguments": "{}"}}
 
 

@@ -54,9 +54,25 @@ class Follower(Protocol):
     whole events only (see `wire.sse.EventSplitter`).
     """
 
-    ended: bool  # the terminal marker was forwarded: whatever follows is not part of the answer
-    error: UpstreamReported | None  # the first in-band error of the upstream, if one came
-    usage: Usage | None  # the last usage seen
+    @property
+    def ended(self) -> bool:
+        """The terminal marker was forwarded: whatever follows is not part of the answer."""
+        ...
+
+    @property
+    def error(self) -> UpstreamReported | None:
+        """The first in-band error of the upstream, if one came."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last usage seen."""
+        ...
+
+    @property
+    def progressed(self) -> bool:
+        """Asked after `feed` returned nothing: was there progress all the same?"""
+        ...
 
     def feed(self, block: bytes) -> bytes:
         """Whole events in, the bytes for the client out.
@@ -84,8 +100,15 @@ class Follower(Protocol):
 class Collector(Protocol):
     """Aggregates one upstream stream into the JSON answer that a non-streaming client expects."""
 
-    ended: bool
-    usage: Usage | None
+    @property
+    def ended(self) -> bool:
+        """The terminal marker came."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last usage seen."""
+        ...
 
     def feed(self, block: bytes) -> bool:
         """Take a block of whole events; true if any of them was progress (not a comment or ping).

@@ -14,14 +14,57 @@ _CALL_PARTS: Final = frozenset({"function", "custom"})
 _MESSAGE_PARTS: Final = frozenset({"function_call", "audio"})
 
 
+class CallKeys:
+    """Which tool call an entry of a delta's `tool_calls` belongs to, however it is numbered.
+
+    By `index`. Providers omit it on single calls, and some on all of them: then a new id begins a new
+    call, as does another function's name, and anything else goes on with the last one.
+    """
+
+    __slots__ = ("_key_of_id", "_last", "_names")
+
+    def __init__(self) -> None:
+        self._key_of_id: dict[str, int] = {}
+        self._names: dict[int, str] = {}  # of each call, as far as it came
+        self._last = 0
+
+    def key(self, call: dict[str, Any], position: int | None) -> int:
+        """The call's number. `position`: the entry's in its list, if it is not alone there."""
+        function = call.get("function")
+        said = function.get("name") if isinstance(function, dict) else None
+        name = said if isinstance(said, str) else ""
+        key = self._find(call, position, name)
+        self._names[key] = self._names.get(key) or name
+        self._last = key
+        return key
+
+    def _find(self, call: dict[str, Any], position: int | None, name: str) -> int:
+        index = read_index(call)
+        call_id = call.get("id")
+        if not isinstance(call_id, str) or not call_id:
+            if index is not None:
+                return index
+            if position is not None:
+                return position
+            last = self._names.get(self._last)
+            return self._next() if name and last and last != name else self._last
+        if index is None:
+            index = self._key_of_id.get(call_id)
+        key = self._next() if index is None else index
+        self._key_of_id[call_id] = key
+        return key
+
+    def _next(self) -> int:
+        return max(self._names, default=-1) + 1
+
+
 class ChatChoice:
     """What came of one choice so far. `finish_reason`: None until it came, and where it was empty."""
 
     __slots__ = (
-        "_call_of_id",
         "_calls",
         "_index",
-        "_last_call",
+        "_keys",
         "_message",
         "fields",
         "finish_reason",
@@ -35,8 +78,7 @@ class ChatChoice:
         self._index = index
         self._message = Pieces()
         self._calls: dict[int, Pieces] = {}
-        self._call_of_id: dict[str, int] = {}
-        self._last_call = 0
+        self._keys = CallKeys()
 
     def add(self, name: str, value: Any) -> None:
         """One field of a delta, any but `tool_calls`."""
@@ -47,14 +89,13 @@ class ChatChoice:
 
     def add_call(self, call: dict[str, Any], position: int | None) -> None:
         """One entry of a delta's `tool_calls`; its position there, if it is not alone."""
-        key = self._key(call, position)
+        key = self._keys.key(call, position)
         held = self._calls.setdefault(key, Pieces())
         for name, value in call.items():
             if name in _CALL_PARTS and isinstance(value, dict):
                 held.add_object(name, value)
             elif name != "index":
                 held.add(name, value)
-        self._last_call = key
 
     def whole(self) -> dict[str, Any]:
         """The choice of a JSON answer. A finish reason that never came is read off what did."""
@@ -71,35 +112,6 @@ class ChatChoice:
             "logprobs": self.logprobs.whole() or None,
             "finish_reason": self.finish_reason or kind,
         } | self.fields.whole()
-
-    def _key(self, call: dict[str, Any], position: int | None) -> int:
-        """Which call an entry belongs to.
-
-        By `index`. Providers omit it on single calls, and some on all of them: then a new id begins a
-        new call, as does another function's name, and anything else goes on with the last one.
-        """
-        index = read_index(call)
-        call_id = call.get("id")
-        if not isinstance(call_id, str) or not call_id:
-            if index is not None:
-                return index
-            if position is not None:
-                return position
-            return self._next_key() if self._is_other_function(call) else self._last_call
-        if index is None:
-            index = self._call_of_id.get(call_id)
-        key = self._next_key() if index is None else index
-        self._call_of_id[call_id] = key
-        return key
-
-    def _next_key(self) -> int:
-        return max(self._calls, default=-1) + 1
-
-    def _is_other_function(self, call: dict[str, Any]) -> bool:
-        last = self._calls.get(self._last_call)
-        function = call.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
-        return last is not None and bool(name) and last.name_of("function") not in (None, "", name)
 
 
 def _whole_call(pieces: Pieces) -> dict[str, Any]:

@@ -20,11 +20,6 @@ class Pieces:
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
 
-    def name_of(self, field: str) -> Any:
-        """The `name` of the object in that field, so far; None if it has none."""
-        held = self._fields.get(field)
-        return held._fields.get("name") if isinstance(held, Pieces) else None
-
     def add(self, name: str, value: Any) -> None:
         """One field of a delta."""
         fields = self._fields
