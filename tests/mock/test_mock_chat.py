@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 def ask(settings: MockSettings | None = None, **fields: Any) -> tuple[Json, list[Json]]:
-    body: Json = {"model": "mock-gpt", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    body: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True, **fields}
     request = read_request(json.dumps(body).encode())
     settings = settings or MockSettings()
     return answer_for(request, settings), chunks_for(request, settings)
@@ -182,6 +182,11 @@ def test_usage_comes_in_a_last_chunk_if_the_client_asks() -> None:
     assert chunks[-1]["choices"] == []
     assert usages(chunks)[:-1] == [None] * 4
     assert usages(ask(MockSettings(tokens=2))[1]) == ["absent"] * 4
+
+
+def test_a_stream_in_the_place_of_json_has_the_usage_that_json_would_have() -> None:
+    answer, chunks = ask(MockSettings(tokens=2), stream=False)
+    assert chunks[-1]["usage"] == answer["usage"]
 
 
 def test_usage_in_choices_rides_on_the_last_finish_reason() -> None:

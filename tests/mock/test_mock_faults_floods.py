@@ -57,7 +57,7 @@ def test_endless_event_never_comes_to_a_blank_line(mock: RunningMock) -> None:
 
 def test_endless_event_as_json_is_an_endless_string(mock: RunningMock) -> None:
     raw = flood(mock, "fault-endless-event", stream=False)
-    assert raw.body.startswith(b'{"id":"chatcmpl-endless"')
+    assert raw.body.startswith(b'{"id":"endless"')
     assert raw.body.endswith(b"a")
 
 

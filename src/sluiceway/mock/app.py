@@ -21,8 +21,11 @@ from sluiceway.mock.endpoints import (
 )
 from sluiceway.mock.exchange import Endpoint, Exchange
 from sluiceway.mock.faults import find_fault
+from sluiceway.mock.images_endpoint import images_edits, images_generations, images_variations
 from sluiceway.mock.journal import Journal
+from sluiceway.mock.messages_endpoint import anthropic_error, count_tokens, messages
 from sluiceway.mock.perform import Performance, reset
+from sluiceway.mock.responses_endpoint import responses
 from sluiceway.mock.scene import Script, json_response
 from sluiceway.mock.settings import MockSettings
 
@@ -44,6 +47,12 @@ class MockProvider:
         self._doomed: WeakSet[FrontProtocol] = WeakSet()
         self._routes: dict[str, dict[str, Endpoint]] = {
             "/v1/chat/completions": {"POST": chat_completions},
+            "/v1/responses": {"POST": responses},
+            "/v1/messages": {"POST": messages},
+            "/v1/messages/count_tokens": {"POST": count_tokens},
+            "/v1/images/generations": {"POST": images_generations},
+            "/v1/images/edits": {"POST": images_edits},
+            "/v1/images/variations": {"POST": images_variations},
             "/v1/embeddings": {"POST": embeddings},
             "/v1/audio/transcriptions": {"POST": transcriptions},
             "/v1/models": {"GET": models},
@@ -96,7 +105,7 @@ class MockProvider:
         except GatewayError as error:
             # What is left of a body that was refused would be read as the next request.
             closing = exchange.closing or (not exchange.body_read and _has_body(exchange))
-            body = openai_error(error.message, error.type, error.code, error.param)
+            body = _error_body(exchange.record.path, error)
             headers = [(name.decode(), value.decode()) for name, value in error.headers]
             return json_response(error.status, body, *headers).tweak(closing=closing).script()
 
@@ -109,6 +118,13 @@ class MockProvider:
         if endpoint is None:
             raise WrongMethod(f"{path} does not take {method}.", allowed=", ".join(sorted(methods)))
         return endpoint
+
+
+def _error_body(path: str, error: GatewayError) -> dict[str, Any]:
+    """Every API has its own shape of error."""
+    if path.startswith("/v1/messages"):
+        return anthropic_error(error)
+    return openai_error(error.message, error.type, error.code, error.param)
 
 
 def _has_body(exchange: Exchange) -> bool:

@@ -8,13 +8,20 @@ from typing import Any
 
 import msgspec
 
-from sluiceway.mock.chat import ChatRequest, answer_for, carries_token, chunks_for, read_request, seed_for
+from sluiceway.mock.chat import (
+    ChatRequest,
+    answer_for,
+    asked_by,
+    carries_token,
+    chunks_for,
+    read_request,
+)
+from sluiceway.mock.compose import seed_for
 from sluiceway.mock.exchange import Exchange
-from sluiceway.mock.faults import find_fault
-from sluiceway.mock.faults.base import settings_with
 from sluiceway.mock.pace import Pace
 from sluiceway.mock.scene import Event, Scene, Script
-from sluiceway.mock.settings import MockSettings, settings_for
+from sluiceway.mock.settings import MockSettings
+from sluiceway.mock.stage import script_for, turned
 
 
 async def chat_completions(exchange: Exchange) -> Script:
@@ -23,27 +30,19 @@ async def chat_completions(exchange: Exchange) -> Script:
     Raises `InvalidRequest` for a request that OpenAI would refuse, a knob or a fault that does not exist.
     """
     request = read_request(await exchange.body())
-    name, settings = settings_for(exchange.settings, request.model, exchange.headers)
+    name, settings = turned(exchange, request.model, stream=bool(request.stream))
     request = msgspec.structs.replace(request, model=name)
-    exchange.record.stream = bool(request.stream)
-    exchange.record.fault = settings.fault
-    if not settings.fault:
-        return _scene(exchange, request, settings).response().script()
-    fault, arg = find_fault(settings.fault)
-    return fault.play(_scene(exchange, request, settings_with(settings, fault)).tweak(arg=arg))
-
-
-def _scene(exchange: Exchange, request: ChatRequest, settings: MockSettings) -> Scene:
-    return Scene(
+    scene = Scene(
         stream=bool(request.stream),
         events=chat_events(request, settings),
         answer=answer_for(request, settings),
-        pace=Pace(settings.ttft, settings.tps, settings.jitter, seed_for(request, settings)),
+        pace=Pace(settings.ttft, settings.tps, settings.jitter, seed_for(asked_by(request), settings)),
         error_event=lambda message, kind, code: Event("error", openai_error(message, kind, code)),
         error_body=openai_error,
         closing=exchange.closing,
         http10=exchange.http10,
     )
+    return script_for(scene, settings)
 
 
 def chat_events(request: ChatRequest, settings: MockSettings) -> tuple[Event, ...]:

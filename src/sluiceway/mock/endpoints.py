@@ -18,7 +18,7 @@ from sluiceway.mock.scene import Script, json_response
 from sluiceway.mock.settings import FAULT_MODEL_PREFIX
 from sluiceway.mock.words import seeded
 
-MODELS = ("mock-gpt", "mock-gpt-mini", "mock-embedding", "mock-transcribe")
+MODELS = ("mock-gpt", "mock-gpt-mini", "mock-claude", "mock-image", "mock-embedding", "mock-transcribe")
 _CREATED = 1_700_000_000
 _DIMENSIONS = 8
 _MAX_DIMENSIONS = 4096

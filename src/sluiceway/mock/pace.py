@@ -34,3 +34,19 @@ class Pace(msgspec.Struct, frozen=True):
             else:
                 yield 0.0
             had_token = had_token or is_token
+
+
+class DrawingPace(Pace, frozen=True):
+    """The pace of an answer with a picture in it, which takes as long as a text of so many `tokens`.
+
+    `strokes`: the places of the events that show the picture; they share its time evenly.
+    """
+
+    tokens: int
+    strokes: frozenset[int]
+
+    def waits(self, tokens: Iterable[bool]) -> Iterator[float]:
+        """As for a text, but for the strokes."""
+        drawing_s = self.tokens / self.tps if self.tps else 0.0
+        for position, wait_s in enumerate(super().waits(tokens)):
+            yield drawing_s / len(self.strokes) if position in self.strokes else wait_s

@@ -54,7 +54,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event of a stream. `kind` tells faults what it is in any API; `data` is JSON, or text as it is."""
+    """One event of a stream. `kind` tells faults what it is in any API; `data` is JSON, or text as it is.
+
+    `token`: carries a part of the answer, and is waited for. `finish`: says why the answer ends, `end`: that
+    it has ended; an API without such an event has none. `role`: all that goes along.
+    """
 
     kind: Literal["role", "token", "finish", "usage", "end", "error"]
     data: dict[str, Any] | str
@@ -189,6 +193,13 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     def error(self, status: int, message: str, kind: str, code: str, *headers: Header) -> Response:
         """An HTTP error in the shape of this API."""
         return self.json(status, self.error_body(message, kind, code), *headers)
+
+    def failing(self, whole: int, message: str, kind: str, code: str) -> Scene:
+        """So many whole events, then an error."""
+        error = self.error_event(message, kind, code)
+        if isinstance(error.data, dict) and "sequence_number" in error.data:  # the Responses API counts
+            error = msgspec.structs.replace(error, data=error.data | {"sequence_number": whole})
+        return self.tweak(events=(*self.events[:whole], error))
 
     def tweak(self, **changes: Any) -> Scene:
         """The same with other fields."""

@@ -45,9 +45,12 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.0
     tokens: Annotated[
         Count,
-        Meta(description="Length of the answer. The request's own `max_tokens` may cut it (`length`)."),
+        Meta(description="Length of the answer. The request's own `max_tokens` or its like may cut it."),
     ] = 24
-    reasoning: Annotated[Count, Meta(description="Tokens of `reasoning_content` before the answer.")] = 0
+    reasoning: Annotated[
+        Count,
+        Meta(description="Tokens of thought before the answer. At 0, messages with `thinking` still get 8."),
+    ] = 0
     tools: Annotated[
         Calls | None,
         Meta(
@@ -60,7 +63,7 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="Usage on streams. `auto`: in a last chunk, if `stream_options.include_usage` asks "
             "for it. `on`: always. `in_choices`: in the chunk with the finish reason. `every`: in each "
-            "chunk, counting up. `off`: never, nor in JSON answers."
+            "chunk, counting up. `off`: never, nor in JSON answers. Outside of chat, all but `off` are one."
         ),
     ] = "auto"
     echo: Annotated[
@@ -69,8 +72,8 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[
         int | None,
         Meta(
-            description="The same seed gives the same words and ids. Unset: the request's `seed`, else one "
-            "made from its messages."
+            description="The same seed gives the same words and ids, in every API. Unset: the request's "
+            "`seed`, else one made from its messages."
         ),
     ] = None
     fault: Annotated[

@@ -35,7 +35,7 @@ def rst_before(scene: Scene) -> Script:
 @fault("eof", arg="events", expect=_TRUNCATED)
 def eof(scene: Scene) -> Script:
     """The body ends properly (last chunk) after so many whole events (default: half of them), without a
-    finish reason or `[DONE]`. A JSON answer ends in its middle.
+    finish reason or end marker. A JSON answer ends in its middle.
     """
     response = scene.response().tweak(framing=Framing.UNTIL_CLOSE if scene.http10 else Framing.CHUNKED)
     if scene.stream:

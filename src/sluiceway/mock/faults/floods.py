@@ -34,8 +34,8 @@ def endless_event(scene: Scene) -> Script:
     else:
         response = scene.as_json().tweak(framing=Framing.CHUNKED, parts=())
         yield from response.until(0)
-    opening = b'{"id":"chatcmpl-endless","choices":[{"index":0,"delta":{"content":"'
-    yield response.framed(b"data: " + opening if scene.stream else opening)
+    opening = b'{"id":"endless","delta":"'
+    yield response.framed(_event_opening(scene) + opening if scene.stream else opening)
     yield from _framed_flood(response, b"a" * _PIECE_BYTES)
     yield Act.CLOSE
 
@@ -45,7 +45,7 @@ def endless_body(scene: Scene) -> Script:
     """Proper events without an end (256 MiB). A JSON answer: white space without an end."""
     if scene.stream:
         response = scene.as_stream()
-        begun = next(i for i, event in enumerate(scene.events) if event.kind in ("token", "finish"))
+        begun = next(i for i, event in enumerate(scene.events) if event.kind in ("token", "finish", "end"))
         token = response.parts[begun].data
         yield from response.until(begun)
         yield from _framed_flood(response, token * max(1, _PIECE_BYTES // len(token)))
@@ -54,6 +54,12 @@ def endless_body(scene: Scene) -> Script:
         yield from response.until(0)
         yield from _framed_flood(response, b" " * _PIECE_BYTES)
     yield Act.CLOSE
+
+
+def _event_opening(scene: Scene) -> bytes:
+    """All of a token's event that comes before its data."""
+    name = next((event.name for event in scene.events if event.kind == "token"), "")
+    return b"event: %b\ndata: " % name.encode() if name else b"data: "
 
 
 def _framed_flood(response: Response, piece: bytes) -> Iterator[bytes]:

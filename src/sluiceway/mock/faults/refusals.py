@@ -63,8 +63,7 @@ def error_first(scene: Scene) -> Script:
     """
     message, kind, code = "The mock is overloaded.", "server_error", "overloaded"
     if scene.stream:
-        events = (scene.error_event(message, kind, code),)
-        yield from scene.tweak(events=events).as_stream().script()
+        yield from scene.failing(0, message, kind, code).as_stream().script()
     else:
         yield from scene.json(200, scene.error_body(message, kind, code)).script()
 
@@ -76,9 +75,8 @@ def error_mid(scene: Scene) -> Script:
     """
     message, kind, code = "The mock lost its thread.", "server_error", "internal_error"
     if scene.stream:
-        begun = scene.events[: whole_events(scene, len(scene.events))]
-        events = (*begun, scene.error_event(message, kind, code))
-        yield from scene.tweak(events=events).as_stream().script()
+        whole = whole_events(scene, len(scene.events))
+        yield from scene.failing(whole, message, kind, code).as_stream().script()
     else:
         yield from scene.error(500, message, kind, code).script()
 

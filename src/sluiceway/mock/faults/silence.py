@@ -87,15 +87,18 @@ def comments(scene: Scene) -> Script:
     "pings-only",
     arg="seconds",
     default=_PING_EVERY_S,
-    expect="Does not take comments for progress: its first-event limit runs out.",
+    expect="Does not take comments or pings for progress: its first-event limit runs out.",
 )
 def pings_only(scene: Scene) -> Script:
-    """An event stream of comments, one every 0.5 s or so many seconds, and never an event."""
+    """An event stream of comments (messages: of `ping` events), one every 0.5 s or so many seconds, and never
+    an event that says anything.
+    """
     response: Response = scene.as_stream()
+    ping = next((event.encode() for event in scene.events if event.name == "ping"), b": ping\n\n")
     yield response.head()
     every_s = max(scene.arg, 0.001)
     for _ in range(int(FOREVER_S / every_s)):
-        yield response.framed(b": ping\n\n")
+        yield response.framed(ping)
         yield Wait(every_s)
     yield Act.CLOSE
 

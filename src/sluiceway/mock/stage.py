@@ -1,0 +1,30 @@
+"""What the endpoints of all APIs do alike: turn the knobs for one request, and let its fault play."""
+
+from __future__ import annotations
+
+from sluiceway.mock.exchange import Exchange
+from sluiceway.mock.faults import find_fault
+from sluiceway.mock.faults.base import settings_with
+from sluiceway.mock.scene import Scene, Script
+from sluiceway.mock.settings import MockSettings, settings_for
+
+
+def turned(exchange: Exchange, model: str, *, stream: bool) -> tuple[str, MockSettings]:
+    """The model's plain name, and the settings with those of the fault; both forms are recorded.
+
+    Raises `InvalidRequest` for a knob or a fault that does not exist.
+    """
+    name, settings = settings_for(exchange.settings, model, exchange.headers)
+    exchange.record.stream = stream
+    exchange.record.fault = settings.fault
+    if settings.fault:
+        settings = settings_with(settings, find_fault(settings.fault)[0])
+    return name, settings
+
+
+def script_for(scene: Scene, settings: MockSettings) -> Script:
+    """Answer, properly or not. Raises `InvalidRequest` for a fault that this API can't have."""
+    if not settings.fault:
+        return scene.response().script()
+    fault, arg = find_fault(settings.fault)
+    return fault.play(scene.tweak(arg=arg))
