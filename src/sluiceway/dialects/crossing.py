@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from sluiceway.dialects.base import Collector, Dialect, DialectRequest, Follower, Usage
-from sluiceway.errors import UpstreamReported
+from sluiceway.dialects.repair import Repairer
+from sluiceway.errors import GatewayError, UpstreamReported
 
 
 class Crossing(Protocol):
@@ -86,3 +87,97 @@ class Direct:
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `Crossing`."""
         return self._dialect.read_error(status, body)
+
+
+class Repaired:
+    """Another crossing, with repairs in front: everything behind them sees the mended answer."""
+
+    __slots__ = ("_inner", "_repairer")
+    passes_unread = False
+
+    def __init__(self, inner: Crossing, repairer: Repairer) -> None:
+        self._inner = inner
+        self._repairer = repairer
+
+    @property
+    def passes_errors(self) -> bool:
+        """See `Crossing`."""
+        return self._inner.passes_errors
+
+    def follow(self) -> Follower:
+        """See `Crossing`."""
+        return _RepairedFollower(self._inner.follow(), self._repairer)
+
+    def collect(self) -> Collector:
+        """See `Crossing`."""
+        return _RepairedCollector(self._inner.collect(), self._repairer)
+
+    def explode(self, body: bytes) -> tuple[bytes, Usage | None]:
+        """See `Crossing`."""
+        return self._inner.explode(self._repairer.json(body))
+
+    def read_answer(self, body: bytes) -> tuple[bytes, Usage | None]:
+        """See `Crossing`."""
+        return self._inner.read_answer(self._repairer.json(body))
+
+    def read_error(self, status: int, body: bytes) -> UpstreamReported:
+        """See `Crossing`."""
+        return self._inner.read_error(status, body)
+
+
+class _RepairedFollower:
+    __slots__ = ("_inner", "_repairer")
+
+    def __init__(self, inner: Follower, repairer: Repairer) -> None:
+        self._inner = inner
+        self._repairer = repairer
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.ended
+
+    @property
+    def error(self) -> UpstreamReported | None:
+        return self._inner.error
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._inner.usage
+
+    @property
+    def progressed(self) -> bool:
+        return self._inner.progressed
+
+    def feed(self, block: bytes) -> bytes:
+        return self._inner.feed(self._repairer.block(block))
+
+    def complete(self) -> bool:
+        return self._inner.complete()
+
+    def rest(self) -> bytes:
+        return self._inner.rest()
+
+    def error_event(self, error: GatewayError) -> bytes:
+        return self._inner.error_event(error)
+
+
+class _RepairedCollector:
+    __slots__ = ("_inner", "_repairer")
+
+    def __init__(self, inner: Collector, repairer: Repairer) -> None:
+        self._inner = inner
+        self._repairer = repairer
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.ended
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._inner.usage
+
+    def feed(self, block: bytes) -> bool:
+        return self._inner.feed(self._repairer.block(block))
+
+    def result(self) -> bytes:
+        return self._inner.result()
