@@ -6,7 +6,7 @@ import pytest
 
 from sluiceway.config.settings import DialectName, ModelRule, UpstreamSettings
 from sluiceway.errors import UnknownModel
-from sluiceway.policy.routing import REMEMBERED_NAME_CHARS, REMEMBERED_ROUTES, Route, Router
+from sluiceway.policy.routing import REMEMBERED_NAME_CHARS, REMEMBERED_ROUTES, Route, Router, spoken
 
 
 def upstream(name: str, *dialects: DialectName) -> UpstreamSettings:
@@ -21,6 +21,7 @@ def rule(name: str, *upstreams: str, rewrite_to: str = "") -> ModelRule:
 
 
 A, B = upstream("a", "chat", "responses"), upstream("b", "chat", "messages")
+PAINTER = upstream("c", "images")
 
 
 def names(route: Route) -> list[str]:
@@ -37,14 +38,33 @@ def test_without_rules_every_model_goes_to_every_upstream_in_order() -> None:
     ("dialect", "left"),
     [
         ("chat", ["a", "b"]),
-        ("responses", ["a"]),
-        ("messages", ["b"]),
+        ("responses", ["a", "b"]),
+        ("messages", ["b", "a"]),
         (None, ["a", "b"]),
         ("other", ["a", "b"]),
     ],
 )
-def test_only_upstreams_that_speak_the_dialect_are_left(dialect: str | None, left: list[str]) -> None:
+def test_upstreams_that_speak_the_dialect_come_before_those_it_is_translated_for(
+    dialect: str | None, left: list[str]
+) -> None:
     assert names(Router([A, B], []).route("m", dialect)) == left
+
+
+@pytest.mark.parametrize(
+    ("dialect", "known", "expected"),
+    [
+        ("messages", ("chat", "messages"), "messages"),
+        ("messages", ("responses", "chat"), "chat"),
+        ("chat", ("messages", "images"), "messages"),
+        ("responses", ("images",), None),
+        ("images", ("chat", "responses", "messages"), None),
+        ("images", ("images",), "images"),
+    ],
+)
+def test_an_upstream_is_asked_in_the_clients_dialect_or_in_one_that_it_translates_to(
+    dialect: str, known: tuple[str, ...], expected: str | None
+) -> None:
+    assert spoken(dialect, known) == expected
 
 
 def test_the_upstreams_of_a_rule_keep_the_rules_order() -> None:
@@ -103,8 +123,8 @@ def test_a_model_without_a_rule_is_told_so_with_the_nearest_name() -> None:
 
 def test_a_dialect_that_nobody_speaks_is_told_apart_from_a_model_that_nobody_has() -> None:
     with pytest.raises(UnknownModel) as caught:
-        Router([A, B], [rule("m", "a"), rule("*", "b")]).route("m", "messages")
-    assert caught.value.message == "no upstream for model 'm' speaks the messages API"
+        Router([A, B, PAINTER], [rule("m", "a"), rule("*", "c")]).route("m", "images")
+    assert caught.value.message == "no upstream for model 'm' speaks the images API"
     assert caught.value.param == "model"
     with pytest.raises(UnknownModel) as caught:
         Router([A, B], []).route("m", "images")

@@ -23,6 +23,20 @@ REMEMBERED_NAME_CHARS = 200
 SHOWN_NAME_CHARS = 100
 
 
+# What can be translated into one another, in the order in which an upstream that speaks several is preferred.
+_TRANSLATABLE = ("chat", "responses", "messages")
+
+
+def spoken(dialect: str, upstream_dialects: Iterable[str]) -> str | None:
+    """The dialect in which that upstream is asked on behalf of a client of `dialect`; None if there is none."""
+    known = set(upstream_dialects)
+    if dialect in known:
+        return dialect
+    if dialect not in _TRANSLATABLE:
+        return None
+    return next((name for name in _TRANSLATABLE if name in known), None)
+
+
 class Route(msgspec.Struct, frozen=True):
     """Where a request may go, in order of preference; never empty. `rewrite_to`: None keeps the name."""
 
@@ -56,8 +70,9 @@ class Router:
     def route(self, model: str | None, dialect: str | None) -> Route:
         """The route of a request.
 
-        `model` None: it names none, so no rule applies. `dialect`: only upstreams that speak it are left;
-        None or `OTHER` for paths that are relayed as they are. Raises `UnknownModel`.
+        `model` None: it names none, so no rule applies. `dialect`: upstreams that speak it are left, and
+        behind them those it can be translated for; None or `OTHER` for paths that are relayed as they
+        are. Raises `UnknownModel`.
         """
         if model is not None and len(model) > REMEMBERED_NAME_CHARS:
             return self._decide(model, dialect)
@@ -67,7 +82,9 @@ class Router:
         route = self._matching(model)
         if dialect is None or dialect == OTHER:
             return route
-        speaking = tuple(upstream for upstream in route.upstreams if dialect in upstream.dialects)
+        native = tuple(upstream for upstream in route.upstreams if dialect in upstream.dialects)
+        others = (upstream for upstream in route.upstreams if dialect not in upstream.dialects)
+        speaking = native + tuple(upstream for upstream in others if spoken(dialect, upstream.dialects))
         if not speaking:
             of = f" for model {_shown(model)}" if model is not None and self._rules else ""
             raise UnknownModel(f"no upstream{of} speaks the {dialect} API", param="model")
