@@ -12,7 +12,7 @@ SRC = Path(__file__).parents[1] / "src"
 PACKAGE = SRC / "sluiceway"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-PURE = ("wire", "dialects", "policy")
+PURE = ("wire", "dialects", "policy", "translate")
 
 # Of our own code, what pure modules may build on: each other, and values.
 PURE_MAY_IMPORT = (*(f"sluiceway.{name}" for name in PURE), "sluiceway.errors", "sluiceway.config.settings")

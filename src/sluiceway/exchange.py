@@ -7,16 +7,14 @@ to do (`Plan`), finds or makes a connection, sends the request, and waits for th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from sluiceway.dialects.base import Dialect, DialectRequest
-from sluiceway.dialects.crossing import Crossing, Direct
+from sluiceway.config.settings import OTHER, StreamSettings
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import BodyTooLarge, Draining, GatewayError, UpstreamError
 from sluiceway.observe.record import Record
+from sluiceway.outbound import Outbound, Request, outbound_head, prepare
 from sluiceway.policy.quirks import heartbeat_form
 from sluiceway.policy.routing import Route
 from sluiceway.relay.plan import Plan
@@ -25,35 +23,23 @@ from sluiceway.relay.sinks import Sink
 from sluiceway.runtime import Runtime, UpstreamRuntime
 from sluiceway.upstream.connection import UpstreamConnection
 from sluiceway.upstream.pool import Pool
-from sluiceway.wire.http import CREDENTIALS, Headers, get_header, request_head, upstream_request_headers
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-# Methods whose requests say how long their body is even where it is empty (RFC 9110 section 8.6).
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-class Request(msgspec.Struct):
-    """A request as far as it has been received. `rest`: more of the body follows, to be streamed."""
-
-    scope: Scope
-    receive: Receive
-    headers: Headers
-    method: str
-    path: str
-    dialect: Dialect | None
-    body: bytes = b""
-    rest: bool = False
-    parsed: DialectRequest | None = None
-    model: str | None = None
+from sluiceway.wire.http import Headers, get_header
 
 
 class Exchange:
     """See the module. `relay` may be told to stop from outside, which ends `run`."""
 
-    __slots__ = ("_body", "_loop", "_plan", "_pool", "_request", "_runtime", "_sink", "_upstream", "relay")
+    __slots__ = (
+        "_loop",
+        "_outbound",
+        "_plan",
+        "_pool",
+        "_request",
+        "_runtime",
+        "_sink",
+        "_upstream",
+        "relay",
+    )
 
     def __init__(
         self,
@@ -73,9 +59,16 @@ class Exchange:
         self._runtime = runtime
         self._pool = pool
         self._loop = loop
-        self._plan, self._body = _plan(request, route, upstream, own_headers, record, runtime)
+        stream = runtime.settings.stream_for(
+            request.dialect.name if request.dialect else OTHER, upstream.settings
+        )
+        self._outbound = prepare(request, route, upstream, max_answer_bytes=stream.max_answer_bytes)
+        self._plan = _plan(request, self._outbound, stream, own_headers, record)
         self.relay = Relay(self._plan, sink, loop, record, _nobody_waits)
+        record.stream = self._plan.wants_stream
         record.upstream = upstream.settings.name
+        record.translated_to = self._outbound.translated_to
+        record.dropped = self._outbound.dropped
 
     async def run(self) -> None:
         """Returns when the answer is over, however it ended."""
@@ -94,8 +87,8 @@ class Exchange:
 
     async def _send_until_answered(self) -> None:
         """Send the request; once more, on a fresh connection, if a reused one proves dead."""
-        relay, plan, request = self.relay, self._plan, self._request
-        head = _upstream_head(request, self._upstream, len(self._body), self._runtime)
+        relay, plan, request, body = self.relay, self._plan, self._request, self._outbound.body
+        head = outbound_head(request, self._outbound, self._upstream, self._runtime)
         fresh = not plan.replayable  # what can't be sent twice doesn't go on a connection that may be dead
         while not relay.finished:
             connection = None if fresh else self._pool.idle(self._upstream.target)
@@ -108,11 +101,11 @@ class Exchange:
             relay.attach(connection)
             if request.rest:
                 chunked = not get_header(request.headers, b"content-length")
-                connection.send(head, self._body, relay, no_body=plan.bodiless, more=True, chunked=chunked)
+                connection.send(head, body, relay, no_body=plan.bodiless, more=True, chunked=chunked)
                 await self._stream_up(connection)
                 self._sink.watch()
             else:
-                connection.send(head, self._body, relay, no_body=plan.bodiless)
+                connection.send(head, body, relay, no_body=plan.bodiless)
             stale = await turn
             if not stale:
                 return
@@ -190,70 +183,30 @@ def _cancel(task: asyncio.Task[Any]) -> Callable[[bool], None]:
 
 
 def _plan(
-    request: Request,
-    route: Route,
-    upstream: UpstreamRuntime,
-    own_headers: Headers,
-    record: Record,
-    runtime: Runtime,
-) -> tuple[Plan, bytes]:
-    """What is decided before the upstream is asked, and the body it gets."""
-    dialect, parsed, settings = request.dialect, request.parsed, upstream.settings
-    stream = runtime.settings.stream_for(dialect.name if dialect else "other", settings)
-    body = request.body
-    wants_stream = False
-    crossing: Crossing | None = None
-    if dialect is not None and parsed is not None:
-        wants_stream = record.stream = parsed.stream
-        upstream_streams = wants_stream or settings.force_stream
-        ask_usage = settings.include_usage and upstream_streams and not parsed.wants_usage
-        crossing = Direct(dialect, parsed, hide_usage=ask_usage, max_bytes=stream.max_answer_bytes)
-        body = dialect.write_request(
-            parsed, model=route.rewrite_to, force_stream=settings.force_stream, ask_usage=ask_usage
-        )
-    elif route.rewrite_to is not None and request.model is not None:
-        body = _with_model(body, route.rewrite_to)
-    headers = request.headers
+    request: Request, outbound: Outbound, stream: StreamSettings, own_headers: Headers, record: Record
+) -> Plan:
+    """What is decided before the upstream is asked."""
+    dialect, headers = request.dialect, request.headers
 
     def heartbeat(saw_id: bool) -> bytes:
         assert dialect is not None
-        default = dialect.default_heartbeat
-        return dialect.heartbeat(
-            heartbeat_form(stream.heartbeat_form, headers, default=default, saw_id=saw_id)
+        form = heartbeat_form(
+            stream.heartbeat_form,
+            headers,
+            dialect=dialect.name,
+            default=dialect.default_heartbeat,
+            saw_id=saw_id,
         )
+        return dialect.heartbeat(form)
 
-    plan = Plan(
+    return Plan(
         settings=stream,
-        crossing=crossing,
+        crossing=outbound.crossing,
         errors=dialect or DEFAULT_ERRORS,
-        wants_stream=wants_stream,
+        wants_stream=request.parsed is not None and request.parsed.stream,
         heartbeat=heartbeat,
         replayable=not request.rest,
         request_id=record.request_id,
         headers=own_headers,
         bodiless=request.method == "HEAD",
     )
-    return plan, body
-
-
-def _upstream_head(request: Request, upstream: UpstreamRuntime, body_bytes: int, runtime: Runtime) -> bytes:
-    """The head for the upstream. The client's credentials go on only where nobody else's are in play."""
-    keep: frozenset[bytes] = frozenset()
-    if not upstream.has_keys and not runtime.authenticator.required:
-        keep = CREDENTIALS - {b"cookie"}
-    headers = upstream.request_headers(upstream_request_headers(request.headers, keep=keep))
-    declared = get_header(request.headers, b"content-length")
-    if request.rest:
-        headers.append((b"content-length", declared) if declared else (b"transfer-encoding", b"chunked"))
-    elif body_bytes or request.method in _WITH_BODY:
-        headers.append((b"content-length", b"%d" % body_bytes))
-    path: bytes = request.scope["raw_path"]
-    query: bytes = request.scope["query_string"]
-    target = upstream.base_path + path.removeprefix(b"/v1") + (b"?" + query if query else b"")
-    return request_head(request.method.encode(), target, headers)
-
-
-def _with_model(body: bytes, model: str) -> bytes:
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    return msgspec.json.encode(fields)

@@ -24,9 +24,10 @@ from sluiceway.errors import (
     InvalidRequest,
     WrongMethod,
 )
-from sluiceway.exchange import Exchange, Receive, Request, Scope, Send, body_too_large
+from sluiceway.exchange import Exchange, body_too_large
 from sluiceway.front import client_transport
 from sluiceway.observe.record import Record, new_request_id
+from sluiceway.outbound import Receive, Request, Scope, Send
 from sluiceway.policy.routing import Route
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
@@ -145,7 +146,7 @@ class Gateway:
             raise body_too_large(limit)
         request.body, request.rest = body, more
         if request.dialect is not None:
-            request.parsed = request.dialect.read_request(body)
+            request.parsed = request.dialect.read_request(body, get_header(request.headers, b"content-type"))
             request.model = request.parsed.model
         elif (
             body and not more and get_header(request.headers, b"content-type").startswith(b"application/json")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from sluiceway.config.settings import Settings, UpstreamSettings
+from sluiceway.dialects.repair import REPAIRS, drop_fields, parse_path
 from sluiceway.errors import Overloaded
 from sluiceway.observe.record import Record
 from sluiceway.policy.auth import Authenticator
@@ -26,7 +27,17 @@ Observer = Callable[[Record], None]
 class UpstreamRuntime:
     """One configured upstream: where it is, what is sent to it with every request, how busy it is."""
 
-    __slots__ = ("_headers", "_host", "_key_index", "_keys", "base_path", "in_flight", "settings", "target")
+    __slots__ = (
+        "_headers",
+        "_host",
+        "_key_index",
+        "_keys",
+        "base_path",
+        "in_flight",
+        "repairs",
+        "settings",
+        "target",
+    )
 
     def __init__(self, settings: UpstreamSettings) -> None:
         url = urlsplit(settings.base_url)
@@ -46,6 +57,11 @@ class UpstreamRuntime:
         else:
             self._keys = [(b"authorization", b"Bearer " + key) for key in keys]
         self._key_index = 0
+        self.repairs = [
+            REPAIRS[name] for name in settings.repairs if name in REPAIRS
+        ]  # "model" needs a request
+        if settings.drop_fields:
+            self.repairs.append(drop_fields(map(parse_path, settings.drop_fields)))
         self._headers = [
             (name.lower().encode(), str(value).encode()) for name, value in settings.headers.items()
         ]

@@ -238,3 +238,8 @@ def test_a_secret_is_itself_or_comes_from_the_environment() -> None:
 )
 def test_a_variable_without_a_value_is_refused_by_name(value: str, why: str) -> None:
     assert why in refusal(lambda: values.secret(value, {"EMPTY": ""}, values.api_key))
+
+
+def test_paths_to_members_are_checked() -> None:
+    assert values.json_path("choices[].delta.x") == "choices[].delta.x"
+    assert 'as "usage.cost"' in refusal(lambda: values.json_path("choices[0].x"))

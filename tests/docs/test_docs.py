@@ -27,6 +27,7 @@ from sluiceway.config.settings import (
     UpstreamSettings,
 )
 from sluiceway.observe.record import Record
+from sluiceway.translate import chat_request, messages_request, responses_request
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -291,6 +292,15 @@ def test_the_fields_of_a_log_line_on_the_page_are_those_of_a_record() -> None:
     }
     logged = {name for name in Record.__struct_fields__ if not name.endswith("_at")}
     assert from_page == logged | {"duration_ms", "first_event_ms"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "request_module"),
+    [("chat", chat_request), ("responses", responses_request), ("messages", messages_request)],
+)
+def test_the_fields_that_translation_drops_are_those_on_the_page(dialect: str, request_module: Any) -> None:
+    rows = {cells[0]: cells[1] for cells in table("reference/translation.md", "dropped")}
+    assert set(request_module.DROPPED) <= set(_INLINE.findall(rows[dialect]))
 
 
 def test_each_runtime_dependency_is_explained_and_no_other() -> None:

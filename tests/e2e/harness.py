@@ -33,6 +33,12 @@ class RunningGateway:
         wait_until(lambda: bool(self.records), timeout_s)
         return self.records[-1]
 
+    def record_of(self, model: str, timeout_s: float = 5.0) -> Record:
+        """The latest record of that model, which tests that share a gateway name each for themselves; waits
+        for it, since a client has its answer before the record is there."""
+        wait_until(lambda: any(record.model == model for record in self.records), timeout_s)
+        return next(record for record in reversed(self.records) if record.model == model)
+
     @property
     def in_flight(self) -> int:
         """Admitted and not yet released, over all upstreams."""

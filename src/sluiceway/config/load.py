@@ -166,6 +166,7 @@ def _upstream(
     reader.parse(given, "base_url", path, lambda url: values.base_url(url, only_messages=only_messages))
     reader.parse(given, "api_keys", path, lambda key: values.secret(key, env, values.api_key))
     reader.parse(given, "proxy", path, lambda url: values.secret(url, env, values.proxy))
+    reader.parse(given, "drop_fields", path, values.json_path)
     given["headers"] = _headers(reader, given.get("headers", {}), f"{path}.headers", env)
     overrides = reader.settings(StreamSettings, given.get("stream", {}), f"{path}.stream")
     given["stream"] = resolve_streams(streams.base, streams.by_dialect, overrides)

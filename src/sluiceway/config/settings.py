@@ -17,6 +17,8 @@ from msgspec import Meta, field
 DialectName = Literal["chat", "responses", "messages", "images"]
 DIALECT_NAMES: tuple[DialectName, ...] = get_args(DialectName)
 
+RepairName = Literal["model", "nulls", "choices", "obfuscation"]
+
 # The name under which `Settings.stream_for` knows paths that belong to no dialect.
 OTHER = "other"
 
@@ -275,8 +277,9 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[DialectName, ...],
         Meta(
             min_length=1,
-            description="The APIs that it speaks. A request in another one goes to the next upstream, or is "
-            "answered with 404.",
+            description="The APIs that it speaks. A request in another one goes to the next upstream that "
+            "speaks it; if none does, `chat`, `responses` and `messages` are translated into one another, "
+            "and anything else is answered with 404.",
         ),
     ] = DIALECT_NAMES
     force_stream: Annotated[
@@ -294,6 +297,31 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             "without tokens."
         ),
     ] = True
+    on_untranslatable: Annotated[
+        Literal["refuse", "drop"],
+        Meta(
+            description="What happens to a request that has to be translated for it and holds a field that "
+            "its API has no words for. `refuse`: answered with 400 that names the field. `drop`: sent "
+            "without the field, which the log line counts; the answer may then not be what was asked for."
+        ),
+    ] = "refuse"
+    repairs: Annotated[
+        tuple[RepairName, ...],
+        Meta(
+            description="What to mend in its answers, event by event. `model`: give the model's name back "
+            'as the client sent it. `nulls`: leave out `"role": null`, and make `"finish_reason": ""` '
+            "null. `choices`: supply a missing `choices`, `index` of a choice, or of a single tool call. "
+            "`obfuscation`: leave that padding out. Only events that change are written anew; each rule "
+            "costs microseconds per event that it looks at."
+        ),
+    ] = ()
+    drop_fields: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Members to leave out of its answers, as paths: `"provider"`, `"usage.cost"`, '
+            '`"choices[].delta.reasoning_details"`, where `[]` stands for every item of a list.'
+        ),
+    ] = ()
     proxy: Annotated[
         Secret,
         Meta(

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sluiceway.config.problems import BadValue, suggest
 from sluiceway.config.settings import Secret
+from sluiceway.dialects.repair import parse_path
 from sluiceway.wire.http import HOP_BY_HOP
 
 ENV_PREFIX = "env:"
@@ -63,6 +64,17 @@ def base_url(value: str, *, only_messages: bool = False) -> str:
     if only_messages and not path.endswith("/v1"):
         path += "/v1"
     return f"{url.scheme}://{url.netloc}{path}"
+
+
+def json_path(value: str) -> str:
+    """A path to a member of a JSON document; see `repair.parse_path`."""
+    try:
+        parse_path(value)
+    except ValueError:
+        raise BadValue(
+            "is no path to a member", 'write names joined by dots, as "usage.cost" or "choices[].delta.cost"'
+        ) from None
+    return value
 
 
 def proxy(value: str) -> str:

@@ -30,6 +30,8 @@ class Record(msgspec.Struct):
     dialect: str | None = None
     model: str | None = None
     upstream: str | None = None
+    translated_to: str | None = None  # the dialect that the upstream was asked in, if not the client's
+    dropped: tuple[str, ...] = ()  # paths of request fields that the translation left out
     upstream_status: int | None = None
     upstream_request_id: str | None = None
     stream: bool = False
@@ -60,7 +62,7 @@ class Record(msgspec.Struct):
         line: dict[str, object] = {
             name: value
             for name in self.__struct_fields__
-            if not name.endswith("_at") and (value := getattr(self, name)) not in (None, "", False)
+            if not name.endswith("_at") and (value := getattr(self, name)) not in (None, "", False, ())
         }
         line["duration_ms"] = round(self.duration_s * 1000, 3)
         if (first := self.first_event_s) is not None:

@@ -69,7 +69,6 @@ class EventsBody:
     """Events to events: cut at event boundaries, judged by the dialect's follower, else untouched."""
 
     __slots__ = ("_follow", "_split", "_splitter", "ended", "follower", "saw_id")
-    progressed = False  # a follower that forwards nothing saw nothing but comments
 
     def __init__(self, follower: Follower, max_event_bytes: int) -> None:
         self.follower = follower
@@ -78,6 +77,10 @@ class EventsBody:
         self._splitter = EventSplitter(max_event_bytes)
         self._split = self._splitter.feed
         self._follow = follower.feed
+
+    @property
+    def progressed(self) -> bool:
+        return self.follower.progressed
 
     @property
     def usage(self) -> Usage | None:
