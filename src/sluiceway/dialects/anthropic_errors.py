@@ -30,29 +30,25 @@ _STATUS_OF: Final = MappingProxyType(
     }
 )
 _TYPE_OF: Final = MappingProxyType(
-    {status: name for name, status in _STATUS_OF.items()} | {503: "overloaded_error", 408: "timeout_error"}
+    {status: name for name, status in _STATUS_OF.items()} | {408: "timeout_error", 503: "overloaded_error"}
 )
+_VAGUE: Final = ("invalid_request_error", "api_error")  # other APIs' names for almost anything
 
-
-def error_object(error: GatewayError) -> dict[str, Any]:
-    """The inner object. The type is one of Anthropic's, by the status where the error has another's.
-
-    `code` and `param` are members that Anthropic's own errors do not have; its SDKs pass on what they do
-    not know, and programs need the gateway's code (design.md section 8).
-    """
-    known = _STATUS_OF.get(error.type) == error.status or error.status not in _TYPE_OF
-    kind = error.type if known and error.type in _STATUS_OF else _type_of(error.status)
-    written: dict[str, Any] = {"type": kind, "message": error.message}
-    if error.code is not None:
-        written["code"] = error.code
-    if error.param is not None:
-        written["param"] = error.param
-    return written
+_NO_EVENT: Final = SseEvent(b"")
 
 
 def error_json(error: GatewayError, request_id: str | None = None) -> bytes:
-    """The whole object: an HTTP error body, or, without `request_id`, the data of an in-band event."""
-    body: dict[str, Any] = {"type": "error", "error": error_object(error)}
+    """The error object as JSON: an HTTP error body, or, without `request_id`, the data of an in-band event.
+
+    `code` and `param`, where the error has them, are members that Anthropic's own errors do not have. Its SDKs
+    keep what they do not know in `body`, and programs need the gateway's code (design.md section 8).
+    """
+    inner = {"type": _type_of(error), "message": error.message}
+    if error.code is not None:
+        inner["code"] = error.code
+    if error.param is not None:
+        inner["param"] = error.param
+    body: dict[str, Any] = {"type": "error", "error": inner}
     if request_id is not None:
         body["request_id"] = request_id
     return write_json(body)
@@ -61,7 +57,8 @@ def error_json(error: GatewayError, request_id: str | None = None) -> bytes:
 def read_event_error(event: SseEvent, document: Any) -> UpstreamReported | None:
     """The error that an event of an upstream's stream reports; None if it reports none.
 
-    `document`: the event's data, decoded, or None if it is not JSON.
+    `document`: the event's data, decoded, or None if it is not JSON. The status, which nothing in a stream
+    has, is that of the error's type.
     """
     error = read_frame_error(event, document)
     if error is not None:
@@ -69,7 +66,15 @@ def read_event_error(event: SseEvent, document: Any) -> UpstreamReported | None:
     return error
 
 
-def _type_of(status: int) -> str:
-    if status in _TYPE_OF:
-        return _TYPE_OF[status]
-    return "invalid_request_error" if 400 <= status < 500 else "api_error"
+def read_object_error(document: dict[str, Any]) -> UpstreamReported | None:
+    """The error object under a 2xx status, or None if the document is none."""
+    return read_event_error(_NO_EVENT, document)
+
+
+def _type_of(error: GatewayError) -> str:
+    """One of Anthropic's types: the error's own if it is one and says enough, else by its status."""
+    if error.type in _STATUS_OF and error.type not in _VAGUE:
+        return error.type
+    if error.status in _TYPE_OF:
+        return _TYPE_OF[error.status]
+    return "invalid_request_error" if 400 <= error.status < 500 else "api_error"

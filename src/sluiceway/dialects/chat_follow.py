@@ -61,7 +61,12 @@ class ChatFollower:
             # Only if its first LF is the last but one byte is the block one line: nothing but JSON is in it,
             # or decoding fails (a line that ended in a lone CR would be followed by a field).
             if block.find(b"\n") + 2 == len(block):
-                if self._is_plain(block):
+                try:
+                    chunk = _decode_chunk(block[5:])
+                except NOT_JSON:
+                    return self._feed_events(block)
+                if chunk.choices and not chunk.error:
+                    self._note(chunk)
                     return block
             else:  # an upstream that is faster than its reads: perhaps several such events
                 events = block.split(b"\n\n")

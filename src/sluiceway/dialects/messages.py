@@ -5,18 +5,29 @@ An answer ends with `message_stop`. Source: the Anthropic API reference and SDK 
 
 from __future__ import annotations
 
-from sluiceway.dialects.anthropic_errors import error_json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sluiceway.dialects.anthropic_errors import error_json, read_object_error
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
 from sluiceway.dialects.json_request import changed_body, read_fields, read_model, read_stream
 from sluiceway.dialects.json_text import NOT_JSON, read_json
 from sluiceway.dialects.messages_collect import MessagesCollector
 from sluiceway.dialects.messages_explode import explode
 from sluiceway.dialects.messages_follow import MessagesFollower
-from sluiceway.dialects.messages_usage import read_usage
-from sluiceway.dialects.openai_errors import read_http_error, read_object_error
+from sluiceway.dialects.messages_usage import read_plain_answer, read_usage
+from sluiceway.dialects.openai_errors import read_http_error
 from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
 
-_PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+_HEARTBEATS: Final[Mapping[HeartbeatForm, bytes]] = MappingProxyType(
+    {
+        "ping": b'event: ping\ndata: {"type": "ping"}\n\n',
+        "block": b": heartbeat\n\n",
+        "line": b": heartbeat\n",
+        "none": b"",
+    }
+)
 
 
 class MessagesDialect:
@@ -50,7 +61,11 @@ class MessagesDialect:
         return explode(body)
 
     def read_answer(self, body: bytes) -> Usage | None:
-        """See `base.Dialect`."""
+        """See `base.Dialect`. Everything but usage and error is skipped unread."""
+        try:
+            return read_plain_answer(body)  # what all but a few providers send
+        except NOT_JSON:
+            pass
         try:
             document = read_json(body)
         except NOT_JSON:
@@ -70,10 +85,8 @@ class MessagesDialect:
         return error_json(error, request_id)
 
     def heartbeat(self, form: HeartbeatForm) -> bytes:
-        """See `base.Dialect`. Anthropic's own pings; comments where the operator wants them."""
-        if form == "none":
-            return b""
-        return _PING if form == "ping" else b": heartbeat\n" if form == "line" else b": heartbeat\n\n"
+        """See `base.Dialect`. Every client of the API knows its pings; comments are for those who want them."""
+        return _HEARTBEATS[form]
 
 
 MESSAGES: Dialect = MessagesDialect()

@@ -5,14 +5,19 @@ Nothing is made up: an answer that did not end with `message_stop`, holds an err
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sluiceway.dialects.anthropic_errors import read_event_error
 from sluiceway.dialects.base import Usage
 from sluiceway.dialects.json_text import NOT_JSON, read_json, write_json
+from sluiceway.dialects.messages_block import MessagesBlock
+from sluiceway.dialects.messages_event import kind_of
 from sluiceway.dialects.messages_usage import merge_usage, read_usage
 from sluiceway.errors import EventTooLarge, UpstreamInvalid, UpstreamTruncated
 from sluiceway.wire.sse import SseEvent, parse_events
+
+# Reasons that stop a model in the middle of what it says, a tool's input included.
+_CUT_SHORT: Final = ("max_tokens", "model_context_window_exceeded", "refusal")
 
 
 class MessagesCollector:
@@ -27,7 +32,7 @@ class MessagesCollector:
         self._event = 0  # number of the current event, for messages
         self._message: dict[str, Any] | None = None
         self._counts: dict[str, Any] = {}
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, MessagesBlock] = {}
 
     @property
     def usage(self) -> Usage | None:
@@ -40,7 +45,7 @@ class MessagesCollector:
         for event in parse_events(block):
             if self.ended:
                 break
-            if event.data and not event.data.isspace() and event.event != b"ping":
+            if event.data and not event.data.isspace() and kind_of(event) != "ping":
                 progress |= self._take(event, event.data)
         return progress
 
@@ -48,12 +53,13 @@ class MessagesCollector:
         """See `base.Collector`. Also raises `UpstreamInvalid` where a tool's input is no JSON."""
         if not self.ended:
             raise UpstreamTruncated("the upstream ended its stream before the answer was complete")
-        if self._message is None:
-            raise UpstreamInvalid("the upstream's stream has no message_start")
-        answer = self._message | {"content": [self._blocks[index].whole() for index in sorted(self._blocks)]}
-        if self._counts:
-            answer["usage"] = self._counts
+        message = self._begun()
+        cut_short = message.get("stop_reason") in _CUT_SHORT
         try:
+            blocks = [self._blocks[index].whole(cut_short=cut_short) for index in sorted(self._blocks)]
+            answer = message | {"content": _content(message) + blocks}
+            if self._counts:
+                answer["usage"] = self._counts
             return write_json(answer)
         except RecursionError:
             raise UpstreamInvalid("the upstream's answer is nested too deeply") from None
@@ -69,97 +75,86 @@ class MessagesCollector:
             document = read_json(data)
         except NOT_JSON:
             document = None
-        error = read_event_error(event, document)
-        if error is not None:
-            raise error
-        fields = self._object(document, "data that is not a JSON object")
-        match event.event.decode("latin-1") or fields.get("type"):
+        match kind_of(event, document):
             case "ping":
                 return False
             case "message_start":
-                message = self._object(fields.get("message"), "a message_start without a message")
-                self._message = {name: value for name, value in message.items() if name != "usage"}
-                merge_usage(self._counts, message.get("usage"))
+                self._take_start(self._fields(document))
             case "content_block_start":
-                started = self._object(fields.get("content_block"), "a content block that is no object")
-                self._blocks[self._index(fields)] = _Block(started)
+                self._take_block(self._fields(document))
             case "content_block_delta":
-                self._take_delta(fields)
+                self._take_delta(self._fields(document))
+            case "content_block_stop":
+                pass
             case "message_delta":
-                self._take_end(fields)
+                self._take_end(self._fields(document))
             case "message_stop":
                 self.ended = True
+            case _:  # an error, or something new that has no place in a message
+                if (error := read_event_error(event, document)) is not None:
+                    raise error
+                self._fields(document)
         return True
+
+    def _take_start(self, fields: dict[str, Any]) -> None:
+        message = self._object(fields.get("message"), "a message_start without a message")
+        merge_usage(self._counts, message.get("usage"))
+        if self._message is None:
+            self._message = dict(message)
+
+    def _take_block(self, fields: dict[str, Any]) -> None:
+        index = self._index(fields)
+        if index in self._blocks:
+            raise self._invalid("a content block that begins twice")
+        started = self._object(fields.get("content_block"), "a content block that is no object")
+        self._blocks[index] = MessagesBlock(started)
 
     def _take_delta(self, fields: dict[str, Any]) -> None:
         block = self._blocks.get(self._index(fields))
         if block is None:
-            raise UpstreamInvalid(
-                f"event {self._event} of the upstream's stream adds to a block that never began"
-            )
+            raise self._invalid("a delta of a content block that never began")
         block.add(self._object(fields.get("delta"), "a delta that is no object"))
 
     def _take_end(self, fields: dict[str, Any]) -> None:
-        """`message_delta`: what it says beside its `delta` belongs to the message, too."""
+        """`message_delta`: its `delta`, and what stands beside it (`context_management`), is the message's.
+
+        As in `usage`, a null takes nothing back: what may be null is so in `message_start` already.
+        """
+        message = self._begun()
+        merge_usage(self._counts, fields.get("usage"))
+        delta = self._object(fields.get("delta") or {}, "a delta that is no object")
+        beside = {name: value for name, value in fields.items() if name not in ("type", "delta", "usage")}
+        for name, value in (beside | delta).items():
+            if value is not None or name not in message:
+                message[name] = value
+
+    def _begun(self) -> dict[str, Any]:
         if self._message is None:
             raise UpstreamInvalid("the upstream's stream has no message_start")
-        merge_usage(self._counts, fields.get("usage"))
-        self._message |= self._object(fields.get("delta") or {}, "a delta that is no object")
-        self._message |= {
-            name: value for name, value in fields.items() if name not in ("type", "delta", "usage")
-        }
+        return self._message
+
+    def _fields(self, document: Any) -> dict[str, Any]:
+        if isinstance(document, dict):
+            return document
+        raise UpstreamInvalid(f"event {self._event} of the upstream's stream is not a JSON object")
 
     def _index(self, fields: dict[str, Any]) -> int:
         index = fields.get("index")
         if isinstance(index, int) and not isinstance(index, bool):
             return index
-        raise UpstreamInvalid(f"event {self._event} of the upstream's stream has no index")
+        raise self._invalid("no index")
 
     def _object(self, value: Any, otherwise: str) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
-        raise UpstreamInvalid(f"event {self._event} of the upstream's stream has {otherwise}")
+        raise self._invalid(otherwise)
+
+    def _invalid(self, what: str) -> UpstreamInvalid:
+        return UpstreamInvalid(f"event {self._event} of the upstream's stream has {what}")
 
 
-class _Block:
-    """A content block that grows: as it began, and the pieces of its fields since, joined at the end."""
-
-    __slots__ = ("_citations", "_fields", "_input", "_texts")
-
-    def __init__(self, started: dict[str, Any]) -> None:
-        self._fields = dict(started)
-        self._texts: dict[str, list[str]] = {}
-        self._input: list[str] = []
-        self._citations: list[Any] = []
-
-    def add(self, delta: dict[str, Any]) -> None:
-        """Text, thinking and signature go to the field of their own name, and so does what is yet to be
-        invented: strings are joined, of anything else the last stays."""
-        kind = delta.get("type")
-        if kind == "citations_delta":
-            self._citations.append(delta.get("citation"))
-            return
-        for name, value in delta.items():
-            if name == "partial_json" and isinstance(value, str):
-                self._input.append(value)
-            elif isinstance(value, str) and name != "type":
-                self._texts.setdefault(name, []).append(value)
-            elif name != "type":
-                self._fields[name] = value
-
-    def whole(self) -> dict[str, Any]:
-        """The finished block. Raises `UpstreamInvalid`."""
-        fields = dict(self._fields)
-        for name, pieces in self._texts.items():
-            began = fields.get(name)
-            fields[name] = (began if isinstance(began, str) else "") + "".join(pieces)
-        if self._citations:
-            began = fields.get("citations")
-            fields["citations"] = (began if isinstance(began, list) else []) + self._citations
-        if text := "".join(self._input):
-            try:
-                fields["input"] = read_json(text.encode("utf-8", "surrogatepass"))
-            except NOT_JSON:
-                name = str(fields.get("name"))[:100]
-                raise UpstreamInvalid(f"the upstream's input for the tool {name!r} is not JSON") from None
-        return fields
+def _content(message: dict[str, Any]) -> list[Any]:
+    """What `message_start` has brought already: nothing as a rule, but a turn that a server tool had paused
+    goes on with the blocks it had. As in the SDK, what begins later comes after them."""
+    content = message.get("content")
+    return content if isinstance(content, list) else []

@@ -7,24 +7,23 @@ from typing import Any, Final
 from sluiceway.dialects.anthropic_errors import error_json, read_event_error
 from sluiceway.dialects.base import Usage
 from sluiceway.dialects.json_text import NOT_JSON, read_json
+from sluiceway.dialects.messages_event import CONTENT, kind_of
 from sluiceway.dialects.messages_usage import merge_usage, read_usage
 from sluiceway.errors import GatewayError, UpstreamReported
 from sluiceway.wire.sse import SseEvent, encode_event, parse_events
 
-# Events that only go on: nothing in them is counted, and none of them ends anything. Nearly all events of
-# an answer begin with the first of these lines, so nearly none is ever decoded.
-_PASSING: Final = (
-    b"event: content_block_delta\n",
-    b"event: content_block_start\n",
-    b"event: content_block_stop\n",
-)
+# Nearly all events of an answer begin so, and are forwarded unread: 0.2 us for one of 200 bytes, where
+# decoding it takes four times as long.
+_UNREAD: Final = tuple(f"event: {kind}\ndata: {{".encode() for kind in CONTENT)
+_UNREAD_MIN: Final = min(map(len, _UNREAD))  # behind the first line end of each
 
 
 class MessagesFollower:
     """See `base.Follower`.
 
-    Events are forwarded byte for byte or not at all. Not at all: comments, events without data, pings, and
-    whatever follows `message_stop`. An event that is not JSON is forwarded: it is the client's to judge.
+    Events are forwarded byte for byte or not at all. Not at all: comments and events without data, pings,
+    and whatever follows `message_stop`. An event that is not JSON is forwarded: it is the client's to judge.
+    Of an event that is named as a piece of content, the data are not looked at.
     """
 
     __slots__ = ("_counts", "ended", "error")
@@ -37,23 +36,31 @@ class MessagesFollower:
 
     @property
     def usage(self) -> Usage | None:
-        """See `base.Follower`."""
+        """See `base.Follower`: what `message_start` said, and each `message_delta` since."""
         return read_usage(self._counts)
 
     def feed(self, block: bytes) -> bytes:
-        """See `base.Follower`. The common block, deltas alone, is `block` itself, unread."""
+        """See `base.Follower`. The common blocks, pieces of content alone, are `block` itself, unread."""
         if self.ended:
             return b""
-        if block.startswith(_PASSING) and b"\r" not in block:
-            if block.find(b"\n\n") + 2 == len(block):
+        # A lone CR is a line end too, behind which another `event:` could stand.
+        if block.startswith(_UNREAD) and b"\r" not in block:
+            # The second LF is the last but one byte: the block is a name, one line of data and a blank line.
+            if block.find(b"\n", _UNREAD_MIN) + 2 == len(block):
                 return block
+            # An upstream that is faster than its reads: perhaps several such events.
             events = block.split(b"\n\n")
-            if not events.pop() and all(event.startswith(_PASSING) for event in events):
+            events.pop()
+            if block.count(b"\n") == 3 * len(events) and all(map(_is_unread, events)):
                 return block
         return self._feed_events(block)
 
     def complete(self) -> bool:
-        """Only `message_stop` ends a message: every event before it may be the last of a broken stream."""
+        """Only `message_stop` ends a message.
+
+        A stop reason is not enough: it comes with the last usage, in an event that a broken stream may
+        as well end behind, and every provider that gives one sends `message_stop` after it.
+        """
         return self.ended
 
     def rest(self) -> bytes:
@@ -76,24 +83,29 @@ class MessagesFollower:
 
     def _forwards(self, event: SseEvent) -> bool:
         data = event.data
-        if not data or data.isspace() or event.event == b"ping":
+        if not data or data.isspace():
             return False
+        if kind_of(event) in CONTENT:
+            return True
         document = _try_read(data)
         fields = document if isinstance(document, dict) else {}
-        # The SDKs go by `event:`; some imitators leave it out, and say it in the data only.
-        kind = event.event.decode("latin-1") or fields.get("type")
-        if kind == "ping":
-            return False
-        if kind == "message_start":
-            message = fields.get("message")
-            merge_usage(self._counts, message.get("usage") if isinstance(message, dict) else None)
-        elif kind == "message_delta":
-            merge_usage(self._counts, fields.get("usage"))
-        elif kind == "message_stop":
-            self.ended = True
-        elif (error := read_event_error(event, document)) is not None:
-            self.error = self.error or error
+        match kind_of(event, document):
+            case "ping":
+                return False
+            case "message_start":
+                message = fields.get("message")
+                merge_usage(self._counts, message.get("usage") if isinstance(message, dict) else None)
+            case "message_delta":
+                merge_usage(self._counts, fields.get("usage"))
+            case "message_stop":
+                self.ended = True
+            case kind if kind not in CONTENT:
+                self.error = self.error or read_event_error(event, document)
         return True
+
+
+def _is_unread(event: bytes) -> bool:
+    return event.startswith(_UNREAD)
 
 
 def _try_read(data: bytes) -> Any:

@@ -10,7 +10,7 @@ import difflib
 import fnmatch
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -27,14 +27,13 @@ SHOWN_NAME_CHARS = 100
 _TRANSLATABLE = ("chat", "responses", "messages")
 
 
-def spoken(dialect: str, upstream_dialects: Iterable[str]) -> str | None:
+def spoken(dialect: str, upstream_dialects: Container[str]) -> str | None:
     """The dialect in which that upstream is asked on behalf of a client of `dialect`; None if there is none."""
-    known = set(upstream_dialects)
-    if dialect in known:
+    if dialect in upstream_dialects:
         return dialect
     if dialect not in _TRANSLATABLE:
         return None
-    return next((name for name in _TRANSLATABLE if name in known), None)
+    return next((name for name in _TRANSLATABLE if name in upstream_dialects), None)
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -95,8 +95,9 @@ class EventsBody:
         if not block:
             return b""
         out = self._follow(block)
-        if not self.saw_id and (b"\nid" in out or b"\rid" in out or out.startswith(b"id")):
-            self.saw_id = any(event.id is not None for event in parse_events(out))
+        # A block of one line can't hold an `id:` beside its data; only others are searched.
+        if out.find(b"\n") + 2 != len(out) and not self.saw_id:
+            self.saw_id = _has_id(out)
         self.ended = self.follower.ended
         return out
 
@@ -109,6 +110,13 @@ class EventsBody:
         if follower.complete():
             return out + follower.rest(), None
         return out, UpstreamTruncated("the upstream ended its stream before the answer was complete")
+
+
+def _has_id(block: bytes) -> bool:
+    """Whether any event of the block has an id; it is only parsed where a line begins as if it had."""
+    if b"\nid" in block or b"\rid" in block or block.startswith(b"id"):
+        return any(event.id is not None for event in parse_events(block))
+    return False
 
 
 def _is_whole(tail: bytes) -> bool:
