@@ -15,7 +15,7 @@ import time
 
 import msgspec
 
-from sluiceway.dialects.table import DEFAULT_ERRORS, DIALECT_PATHS
+from sluiceway.dialects.table import DEFAULT_ERRORS, DIALECT_PATHS, family_of
 from sluiceway.errors import (
     BodyTooLarge,
     ClientGone,
@@ -154,7 +154,8 @@ class Gateway:
             request.model = _model_of(body)
 
     def _route(self, runtime: Runtime, request: Request) -> Route:
-        return runtime.router.route(request.model, request.dialect.name if request.dialect else None)
+        family = request.dialect.name if request.dialect else family_of(request.path)
+        return runtime.router.route(request.model, family)
 
     def _observe(self, runtime: Runtime, record: Record) -> None:
         for observer in runtime.observers:

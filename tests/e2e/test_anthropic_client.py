@@ -8,9 +8,9 @@ from typing import Any
 import anthropic
 import pytest
 from dialect_gateway import dialect_gateway
-from harness import RunningGateway
+from harness import RunningGateway, running_gateway
 
-from sluiceway.mock.testing import RunningMock
+from sluiceway.mock.testing import RunningMock, running_mock
 
 TOOLS: list[Any] = [
     {
@@ -170,3 +170,11 @@ def test_a_server_tool_is_refused_by_name_where_it_can_not_be_had(
 
 def test_tokens_are_counted_by_an_upstream_that_can(client: anthropic.Anthropic) -> None:
     assert client.messages.count_tokens(model="auto-m", messages=HELLO).input_tokens > 0
+    with running_mock() as mock:
+        other = {"name": "other", "base_url": "http://127.0.0.1:9/v1", "dialects": ["chat", "responses"]}
+        own = {"name": "own", "base_url": mock.base_url, "dialects": ["messages"]}
+        with (
+            running_gateway({"upstreams": [other, own]}) as gateway,
+            anthropic.Anthropic(base_url=gateway.url, api_key="any", max_retries=0) as another,
+        ):
+            assert another.messages.count_tokens(model="m", messages=HELLO).input_tokens > 0

@@ -17,5 +17,18 @@ DIALECT_PATHS: dict[str, Dialect] = {
     "/v1/images/variations": IMAGE_VARIATIONS,
 }
 
+# Paths below these belong to one API too, though they are relayed as they are: `/v1/messages/count_tokens`,
+# `/v1/responses/{id}`.
+_FAMILIES = ("/v1/chat/", "/v1/responses/", "/v1/messages/", "/v1/images/")
+
+
+def family_of(path: str) -> str | None:
+    """The name of the dialect that a path belongs to, itself or by what it is below of; None for others."""
+    dialect = DIALECT_PATHS.get(path)
+    if dialect is not None:
+        return dialect.name
+    return next((prefix.split("/")[2] for prefix in _FAMILIES if path.startswith(prefix)), None)
+
+
 # The shape of the gateway's own errors on paths that belong to no dialect.
 DEFAULT_ERRORS: Dialect = CHAT

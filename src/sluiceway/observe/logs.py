@@ -47,6 +47,9 @@ def configure_logging(level: str, *, json: bool | None = None) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("sluiceway").setLevel(level.upper())
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # It warns of every malformed form, which is the client's mistake and answered as such: anybody could fill
+    # the log with it.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 _log = logging.getLogger("sluiceway.logs")
