@@ -12,6 +12,7 @@ these values as its API; nothing knows two APIs. Two rules hold everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -279,35 +280,29 @@ class StreamWriter(Protocol):
         ...
 
 
-class Translator(Protocol):
-    """One API, to and from the neutral form."""
+class Translator(msgspec.Struct, frozen=True, kw_only=True):
+    """One API, to and from the neutral form.
 
-    name: str  # the dialect's
-    path: str  # of its endpoint below the base URL: "/chat/completions"
+    name: the dialect's. path: of its endpoint below the base URL, "/chat/completions".
+    read_request: a request's members. Raises `InvalidRequest`, with the path of the field at fault as
+        `param`, for what is malformed.
+    write_request: the request for an upstream of this dialect. Raises `InvalidRequest` for what it can't say.
+        `lost` has been dealt with before; `stream` is set as the upstream is to be asked.
+    read_answer: a JSON answer of this dialect. Raises `UpstreamInvalid` if it is none.
+    write_answer: the JSON answer of this dialect.
+    read_stream: a reader for one upstream stream.
+    writer: a writer for one client's stream, given whether usage is wanted, where the dialect leaves a choice.
+    """
 
-    def read_request(self, fields: dict[str, Any]) -> Conversation:
-        """Raises `InvalidRequest`, with the path of the field at fault as `param`, for what is malformed."""
-        ...
-
-    def write_request(self, conversation: Conversation) -> dict[str, Any]:
-        """The request for an upstream of this dialect. Raises `InvalidRequest` for what it can't say.
-
-        `conversation.lost` has been dealt with before; `stream` is set as the upstream is to be asked.
-        """
-        ...
-
-    def read_answer(self, answer: dict[str, Any]) -> Answer:
-        """A JSON answer of this dialect. Raises `UpstreamInvalid` if it is none."""
-        ...
-
-    def write_answer(self, answer: Answer) -> dict[str, Any]:
-        """The JSON answer of this dialect."""
-        ...
-
-    def read_stream(self) -> StreamReader:
-        """A reader for one upstream stream."""
-        ...
+    name: str
+    path: str
+    read_request: Callable[[dict[str, Any]], Conversation]
+    write_request: Callable[[Conversation], dict[str, Any]]
+    read_answer: Callable[[dict[str, Any]], Answer]
+    write_answer: Callable[[Answer], dict[str, Any]]
+    read_stream: Callable[[], StreamReader]
+    writer: Callable[[bool], StreamWriter]
 
     def write_stream(self, *, include_usage: bool) -> StreamWriter:
-        """A writer for one client's stream. `include_usage`: where the dialect makes it a choice."""
-        ...
+        """A writer for one client's stream."""
+        return self.writer(include_usage)
