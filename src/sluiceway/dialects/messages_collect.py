@@ -18,6 +18,7 @@ from sluiceway.wire.sse import SseEvent, parse_events
 
 # Reasons that stop a model in the middle of what it says, a tool's input included.
 _CUT_SHORT: Final = ("max_tokens", "model_context_window_exceeded", "refusal")
+_ABOUT_THE_EVENT: Final = ("type", "delta", "usage")
 
 
 class MessagesCollector:
@@ -123,9 +124,8 @@ class MessagesCollector:
         message = self._begun()
         merge_usage(self._counts, fields.get("usage"))
         delta = self._object(fields.get("delta") or {}, "a delta that is no object")
-        beside = {name: value for name, value in fields.items() if name not in ("type", "delta", "usage")}
-        for name, value in (beside | delta).items():
-            if value is not None or name not in message:
+        for name, value in (fields | delta).items():
+            if name not in _ABOUT_THE_EVENT and (value is not None or name not in message):
                 message[name] = value
 
     def _begun(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from sluiceway.dialects.messages_usage import merge_usage, read_usage
 from sluiceway.errors import GatewayError, UpstreamReported
 from sluiceway.wire.sse import SseEvent, encode_event, parse_events
 
-# Nearly all events of an answer begin so, and are forwarded unread: 0.2 us for one of 200 bytes, where
-# decoding it takes four times as long.
+# Nearly all events of an answer begin so, and are forwarded unread: 0.4 us for one of 200 bytes, where
+# taking it apart would take 1.5.
 _UNREAD: Final = tuple(f"event: {kind}\ndata: {{".encode() for kind in CONTENT)
 _UNREAD_MIN: Final = min(map(len, _UNREAD))  # behind the first line end of each
 
