@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
+from neutral_samples import gather
 
 from sluiceway.translate.messages import MESSAGES_TRANSLATOR
 from sluiceway.translate.neutral import (
@@ -25,7 +26,6 @@ from sluiceway.translate.neutral import (
     PartDelta,
     PartEnd,
     PartSignature,
-    Refusal,
     Text,
     Thinking,
     Tokens,
@@ -69,53 +69,9 @@ def data_of(stream: bytes) -> list[dict[str, Any]]:
     return [json.loads(one.data or b"") for one in parse_events(stream)]
 
 
-def answer_of(deltas: list[Delta]) -> Answer:
+def answer_of(deltas: Iterable[Delta]) -> Answer:
     """The answer that deltas stand for; fails where they break the contract of `neutral`."""
-    begin, *middle, end = deltas
-    assert isinstance(begin, Begin)
-    assert isinstance(end, End)
-    began: list[PartBegin] = []
-    words: list[list[str]] = []
-    signatures: dict[int, str] = {}
-    opened: set[int] = set()
-    for delta in middle:
-        if isinstance(delta, PartBegin):
-            assert delta.index == len(began), "part numbers have gaps"
-            assert delta.kind == "call" or not opened, "a part is open beside another"
-            began.append(delta)
-            words.append([])
-            opened.add(delta.index)
-            continue
-        assert isinstance(delta, PartDelta | PartSignature | PartEnd)
-        assert delta.index in opened, "a part grows that is not open"
-        if isinstance(delta, PartDelta):
-            words[delta.index].append(delta.text)
-        elif isinstance(delta, PartSignature):
-            signatures[delta.index] = delta.signature
-        else:
-            opened.remove(delta.index)
-    assert not opened, "a part never ended"
-    parts: list[Any] = []
-    for part, said in zip(began, words, strict=True):
-        text = "".join(said)
-        parts.append(
-            {
-                "text": Text(text),
-                "refusal": Refusal(text),
-                "thinking": Thinking(text, signatures.get(part.index, "")),
-                "sealed": Thinking(sealed=text, sealed_by="messages"),
-                "call": Call(part.id, part.name, text),
-            }[part.kind]
-        )
-    tokens = end.tokens or begin.tokens
-    return Answer(
-        id=begin.id,
-        model=begin.model,
-        parts=tuple(parts),
-        stop=end.stop,
-        stop_sequence=end.stop_sequence,
-        tokens=tokens,
-    )
+    return gather(deltas, sealed_by="messages")
 
 
 # ── anything that the API can say ───────────────────────────────────────────────────────────────────

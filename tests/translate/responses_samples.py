@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
+from neutral_samples import gather
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
@@ -79,51 +80,7 @@ def data_of(stream: bytes) -> list[dict[str, Any]]:
 
 def answer_of(deltas: Iterable[Delta]) -> Answer:
     """The answer that deltas stand for; fails where they break the contract of `neutral`."""
-    begin, *middle, end = deltas
-    assert isinstance(begin, Begin)
-    assert isinstance(end, End)
-    began: list[PartBegin] = []
-    words: list[str] = []
-    opened: set[int] = set()
-    for delta in middle:
-        if isinstance(delta, PartBegin):
-            assert delta.index == len(began), "part numbers have gaps"
-            others = {began[index].kind for index in opened}
-            assert not others or others == {delta.kind} == {"call"}, "a part is open beside another"
-            began.append(delta)
-            words.append("")
-            opened.add(delta.index)
-            continue
-        assert isinstance(delta, PartDelta | PartEnd)
-        assert delta.index in opened, "a part grows that is not open"
-        if isinstance(delta, PartDelta):
-            assert delta.text
-            words[delta.index] += delta.text
-        else:
-            opened.remove(delta.index)
-    assert not opened, "a part never ended"
-    return Answer(
-        id=begin.id,
-        model=begin.model,
-        parts=tuple(_part(*one) for one in zip(began, words, strict=True)),
-        stop=end.stop,
-        created=begin.created,
-        tokens=end.tokens or begin.tokens,
-    )
-
-
-def _part(begin: PartBegin, text: str) -> Text | Thinking | Refusal | Call:
-    match begin.kind:
-        case "text":
-            return Text(text)
-        case "refusal":
-            return Refusal(text)
-        case "thinking":
-            return Thinking(text)
-        case "sealed":
-            return Thinking(sealed=text, sealed_by="responses")
-        case "call":
-            return Call(begin.id, begin.name, text)
+    return gather(deltas, sealed_by="responses")
 
 
 # ── anything that the API can say ───────────────────────────────────────────────────────────────────
