@@ -163,6 +163,13 @@ def test_a_message_comes_as_start_blocks_reason_and_stop() -> None:
     assert stop == {"type": "message_stop"}
 
 
+def test_a_block_that_is_not_known_to_have_deltas_comes_whole() -> None:
+    unknown = {"type": "hologram", "text": "a", "input": {"a": 1}, "citations": [1], "signature": "s"}
+    _, started, *rest = events(explode(message(unknown)))
+    assert started == {"type": "content_block_start", "index": 0, "content_block": unknown}
+    assert [each["type"] for each in rest] == ["content_block_stop", "message_delta", "message_stop"]
+
+
 def test_an_answer_that_counts_nothing_gets_the_zeros_that_the_official_sdk_can_not_do_without() -> None:
     answer = message({"type": "text", "text": "hi"})
     del answer["usage"], answer["stop_sequence"]

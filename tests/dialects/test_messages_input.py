@@ -71,6 +71,7 @@ def test_of_what_is_cut_only_whole_values_count(cut: str, value: Any) -> None:
         '{"a":"b" "c',
         '{"a":1} and so on',
         '{"a":1}}',
+        '{"a":1},',
         '{"a":1]',
         '{"a": xyz',
         '{"a":truth',
