@@ -22,7 +22,8 @@ class MessagesFollower:
     """See `base.Follower`.
 
     Events are forwarded byte for byte or not at all. Not at all: comments and events without data, pings,
-    and whatever follows `message_stop`. An event that is not JSON is forwarded: it is the client's to judge.
+    and whatever follows `message_stop` or an error. An event that is not JSON is forwarded: it is the
+    client's to judge.
     Of an event that is named as a piece of content, the data are not looked at.
     """
 
@@ -56,12 +57,12 @@ class MessagesFollower:
         return self._feed_events(block)
 
     def complete(self) -> bool:
-        """Only `message_stop` ends a message.
+        """Only `message_stop` completes a message.
 
         A stop reason is not enough: it comes with the last usage, in an event that a broken stream may
         as well end behind, and every provider that gives one sends `message_stop` after it.
         """
-        return self.ended
+        return self.ended and self.error is None
 
     def rest(self) -> bytes:
         """See `base.Follower`: nothing, since all that came is forwarded."""
@@ -100,7 +101,8 @@ class MessagesFollower:
             case "message_stop":
                 self.ended = True
             case kind if kind not in CONTENT:
-                self.error = self.error or read_event_error(event, document)
+                self.error = read_event_error(event, document)
+                self.ended = self.error is not None  # an error is an end, too
         return True
 
 
