@@ -183,3 +183,10 @@ class Dialect(Protocol):
     def heartbeat(self, form: HeartbeatForm) -> bytes:
         """The bytes of one heartbeat in that form, `b""` for none. Safe between any two events."""
         ...
+
+
+def comment_heartbeat(form: HeartbeatForm) -> bytes:
+    """A heartbeat of a dialect that has no ping of its own: a comment stands in for it."""
+    if form == "none":
+        return b""
+    return b": heartbeat\n" if form == "line" else b": heartbeat\n\n"

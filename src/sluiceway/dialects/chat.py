@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
-from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
+from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage, comment_heartbeat
 from sluiceway.dialects.chat_chunk import read_plain_answer, read_usage
 from sluiceway.dialects.chat_collect import ChatCollector
 from sluiceway.dialects.chat_explode import explode
 from sluiceway.dialects.chat_follow import ChatFollower
+from sluiceway.dialects.json_answer import read_success
 from sluiceway.dialects.json_request import (
     TRUE,
     Fields,
@@ -22,9 +23,9 @@ from sluiceway.dialects.json_request import (
     read_model,
     read_stream,
 )
-from sluiceway.dialects.json_text import NOT_JSON, read_json
-from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
-from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
+from sluiceway.dialects.json_text import NOT_JSON
+from sluiceway.dialects.openai_errors import error_json, read_http_error
+from sluiceway.errors import GatewayError, UpstreamReported
 
 _read_options = msgspec.json.Decoder(Fields | None).decode
 
@@ -78,15 +79,7 @@ class ChatDialect:
             return read_plain_answer(body)  # what all but a few providers send
         except NOT_JSON:
             pass
-        try:
-            document = read_json(body)
-        except NOT_JSON:
-            raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
-        if not isinstance(document, dict):
-            raise UpstreamInvalid("the upstream's answer is not a JSON object")
-        if (error := read_object_error(document)) is not None:
-            raise error
-        return read_usage(document.get("usage"))
+        return read_usage(read_success(body).get("usage"))
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `base.Dialect`."""
@@ -98,9 +91,7 @@ class ChatDialect:
 
     def heartbeat(self, form: HeartbeatForm) -> bytes:
         """See `base.Dialect`. There is no ping in this dialect: a comment stands in."""
-        if form == "none":
-            return b""
-        return b": heartbeat\n" if form == "line" else b": heartbeat\n\n"
+        return comment_heartbeat(form)
 
 
 CHAT: Dialect = ChatDialect()

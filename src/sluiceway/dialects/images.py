@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
+from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage, comment_heartbeat
 from sluiceway.dialects.form_request import (
     MULTIPART,
     URLENCODED,
@@ -23,6 +23,7 @@ from sluiceway.dialects.images_collect import ImagesCollector
 from sluiceway.dialects.images_explode import explode
 from sluiceway.dialects.images_follow import ImagesFollower
 from sluiceway.dialects.images_usage import read_usage
+from sluiceway.dialects.json_answer import read_success
 from sluiceway.dialects.json_request import (
     Fields,
     changed_body,
@@ -31,9 +32,9 @@ from sluiceway.dialects.json_request import (
     read_model,
     read_stream,
 )
-from sluiceway.dialects.json_text import NOT_JSON, read_json
-from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
-from sluiceway.errors import GatewayError, InvalidRequest, UpstreamInvalid, UpstreamReported
+from sluiceway.dialects.json_text import NOT_JSON
+from sluiceway.dialects.openai_errors import error_json, read_http_error
+from sluiceway.errors import GatewayError, InvalidRequest, UpstreamReported
 
 IMAGES_MAX: Final = 10
 """Of one request (`n`). Source: the API reference."""
@@ -119,15 +120,7 @@ class ImagesDialect:
                 return read_usage(answer.usage)
         except NOT_JSON:
             pass
-        try:
-            document = read_json(body)
-        except NOT_JSON:
-            raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
-        if not isinstance(document, dict):
-            raise UpstreamInvalid("the upstream's answer is not a JSON object")
-        if (error := read_object_error(document)) is not None:
-            raise error
-        return read_usage(document.get("usage"))
+        return read_usage(read_success(body).get("usage"))
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `base.Dialect`."""
@@ -139,9 +132,7 @@ class ImagesDialect:
 
     def heartbeat(self, form: HeartbeatForm) -> bytes:
         """See `base.Dialect`. There is no ping in this dialect: a comment stands in."""
-        if form == "none":
-            return b""
-        return b": heartbeat\n" if form == "line" else b": heartbeat\n\n"
+        return comment_heartbeat(form)
 
 
 def _read_form(body: bytes, boundary: bytes) -> FormRequest:

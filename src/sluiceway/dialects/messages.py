@@ -11,14 +11,15 @@ from typing import Final
 
 from sluiceway.dialects.anthropic_errors import error_json, read_object_error
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
+from sluiceway.dialects.json_answer import read_object
 from sluiceway.dialects.json_request import changed_body, read_fields, read_model, read_stream
-from sluiceway.dialects.json_text import NOT_JSON, read_json
+from sluiceway.dialects.json_text import NOT_JSON
 from sluiceway.dialects.messages_collect import MessagesCollector
 from sluiceway.dialects.messages_explode import explode
 from sluiceway.dialects.messages_follow import MessagesFollower
 from sluiceway.dialects.messages_usage import read_plain_answer, read_usage
 from sluiceway.dialects.openai_errors import read_http_error
-from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
+from sluiceway.errors import GatewayError, UpstreamReported
 
 _HEARTBEATS: Final[Mapping[HeartbeatForm, bytes]] = MappingProxyType(
     {
@@ -66,12 +67,7 @@ class MessagesDialect:
             return read_plain_answer(body)  # what all but a few providers send
         except NOT_JSON:
             pass
-        try:
-            document = read_json(body)
-        except NOT_JSON:
-            raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
-        if not isinstance(document, dict):
-            raise UpstreamInvalid("the upstream's answer is not a JSON object")
+        document = read_object(body)
         if (error := read_object_error(document)) is not None:
             raise error
         return read_usage(document.get("usage"))
