@@ -6,12 +6,16 @@ reference and SDK types.
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
 from sluiceway.dialects.json_request import changed_body, read_fields, read_model, read_stream
 from sluiceway.dialects.json_text import NOT_JSON, read_json
 from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
 from sluiceway.dialects.responses_collect import ResponsesCollector
-from sluiceway.dialects.responses_events import read_usage
+from sluiceway.dialects.responses_events import object_of, read_usage
 from sluiceway.dialects.responses_explode import explode
 from sluiceway.dialects.responses_follow import ResponsesFollower
 from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
@@ -19,6 +23,15 @@ from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
 # What Codex's own provider sends, and takes for a sign of life. It has no number, since it is no part of
 # the response.
 _KEEPALIVE = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
+
+
+class _Answer(msgspec.Struct, gc=False):
+    object: Any = None
+    error: Any = None
+    usage: Any = None
+
+
+_read_answer = msgspec.json.Decoder(_Answer).decode  # all else is skipped unread: an answer can hold pictures
 
 
 class ResponsesDialect:
@@ -29,15 +42,15 @@ class ResponsesDialect:
     default_heartbeat: HeartbeatForm = "block"
 
     def read_request(self, body: bytes, content_type: bytes = b"") -> DialectRequest:
-        """See `base.Dialect`. A model is demanded even where the API takes it from a stored prompt, since
-        it decides where the request goes."""
+        """See `base.Dialect`. A model is demanded even where the API takes it from a stored `prompt`, since it
+        decides where the request goes."""
         fields = read_fields(body)
         return DialectRequest(body=body, fields=fields, model=read_model(fields), stream=read_stream(fields))
 
     def write_request(
         self, request: DialectRequest, *, model: str | None, force_stream: bool, ask_usage: bool
     ) -> bytes:
-        """See `base.Dialect`."""
+        """See `base.Dialect`. Usage comes unasked."""
         return changed_body(request, model=model, force_stream=force_stream)
 
     def follow(self, request: DialectRequest, *, hide_usage: bool) -> ResponsesFollower:
@@ -56,15 +69,14 @@ class ResponsesDialect:
         """See `base.Dialect`. A response whose status is `failed` is what OpenAI itself answers with 200:
         it is passed on, not raised."""
         try:
-            document = read_json(body)
+            answer = _read_answer(body)
         except NOT_JSON:
-            raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
-        if not isinstance(document, dict):
-            raise UpstreamInvalid("the upstream's answer is not a JSON object")
-        error = read_object_error(document)
-        if error is not None and document.get("object") != "response":
+            answer = _read_loosely(body)
+        is_error = answer.object != "response" and (answer.error or answer.object == "error")
+        error = read_object_error(object_of(body) or {}) if is_error else None
+        if error is not None:
             raise error
-        return read_usage(document.get("usage"))
+        return read_usage(answer.usage)
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `base.Dialect`."""
@@ -79,6 +91,16 @@ class ResponsesDialect:
         if form == "none":
             return b""
         return _KEEPALIVE if form == "ping" else b": heartbeat\n" if form == "line" else b": heartbeat\n\n"
+
+
+def _read_loosely(body: bytes) -> _Answer:
+    try:
+        document = read_json(body)
+    except NOT_JSON:
+        raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
+    if not isinstance(document, dict):
+        raise UpstreamInvalid("the upstream's answer is not a JSON object")
+    return _Answer(*(document.get(name) for name in _Answer.__struct_fields__))
 
 
 RESPONSES: Dialect = ResponsesDialect()

@@ -1,7 +1,9 @@
 """A responses stream as the response that a non-streaming client expects.
 
 The last event holds the whole response, so nothing has to be put together but `output`, where a provider
-leaves it short. Nothing is made up: an answer without its last event, or with an error, raises.
+leaves it short: ChatGPT's own backend does so for Codex. It is then made of the items that came whole.
+Nothing is made up, not even from deltas: an answer without its last event, with an error, or with an item
+that never came whole, raises.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from sluiceway.dialects.responses_events import (
     DONE,
     ENDS,
     PINGS,
+    are_pieces,
+    kind_named,
     kind_of,
+    object_of,
     read_error,
     read_usage,
     response_of,
-    try_read,
 )
 from sluiceway.errors import EventTooLarge, UpstreamInvalid, UpstreamTruncated
 from sluiceway.wire.sse import SseEvent, parse_events
 
-_ADDED: Final = "response.output_item.added"
-_DONE_ITEM: Final = "response.output_item.done"
-_READ: Final = frozenset({_ADDED, _DONE_ITEM, "error", *ENDS})
+_ITEM_ADDED: Final = "response.output_item.added"
+_ITEM_DONE: Final = "response.output_item.done"
+_READ: Final = frozenset({_ITEM_ADDED, _ITEM_DONE, "error", *PINGS, *ENDS})
 
 
 class ResponsesCollector:
@@ -42,12 +46,16 @@ class ResponsesCollector:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._event = 0  # number of the current event, for messages
-        self._added: set[int] = set()
-        self._items: dict[int, Any] = {}
-        self._response: dict[str, Any] | None = None
+        self._added: set[int] = set()  # items that began, by output_index
+        # Whole items, by output_index and id: some imitators give every item the index 0.
+        self._items: dict[tuple[int, str], dict[str, Any]] = {}
+        self._response: dict[str, Any] = {}
 
     def feed(self, block: bytes) -> bool:
         """See `base.Collector`."""
+        if are_pieces(block):
+            self._event += block.count(b"\n") // 3
+            return not self.ended
         progress = False
         for event in parse_events(block):
             if self.ended:
@@ -58,15 +66,18 @@ class ResponsesCollector:
 
     def result(self) -> bytes:
         """See `base.Collector`. Also raises `UpstreamInvalid` where an item began and is nowhere whole."""
-        response = self._response
-        if response is None:
+        if not self.ended:
             raise UpstreamTruncated("the upstream ended its stream before the answer was complete")
+        response, items = self._response, self._items
         output = response.get("output")
-        known = output if isinstance(output, list) else []
-        if len(known) < len(self._items | dict.fromkeys(self._added)):
-            if missing := self._added - self._items.keys():
-                raise UpstreamInvalid(f"the upstream's output item {min(missing)} began and never ended")
-            response = response | {"output": [self._items[index] for index in sorted(self._items)]}
+        missing = self._added - {index for index, _ in items}
+        if response.get("status") == "incomplete":
+            missing = set()  # what was cut off need not come whole
+        if (len(output) if isinstance(output, list) else 0) < len(items) + len(missing):
+            if missing:
+                raise UpstreamInvalid(f"the upstream's output item {min(missing)} began and never came whole")
+            in_order = sorted(items, key=lambda place: place[0])
+            response = response | {"output": [items[place] for place in in_order]}
         try:
             return write_json(response)
         except RecursionError:
@@ -75,29 +86,33 @@ class ResponsesCollector:
     def _take(self, event: SseEvent, data: bytes) -> bool:
         """True if this was progress."""
         self._event += 1
-        name = event.event.decode("latin-1")
-        if name and name not in _READ:
-            return name not in PINGS
-        document = try_read(data)
-        error = read_error(event, document)
+        named = kind_named(event.event)
+        if named and named not in _READ:
+            return True
+        fields = object_of(data)
+        kind = kind_of(event, fields or {})
+        if kind in PINGS:
+            return False
+        error = read_error(event, fields)
         if error is not None:
             raise error
-        if not isinstance(document, dict):
+        if fields is None:
             raise UpstreamInvalid(f"event {self._event} of the upstream's stream is not a JSON object")
-        kind = kind_of(event, document)
-        if kind == _ADDED:
-            self._added.add(self._index(document))
-        elif kind == _DONE_ITEM:
+        item = fields.get("item")
+        if kind == _ITEM_ADDED and isinstance(item, dict):  # without an item, nothing began
+            self._added.add(_read_index(fields, len(self._added)))
+        elif kind == _ITEM_DONE and isinstance(item, dict):
             self._hold(data)
-            self._items[self._index(document)] = document.get("item")
+            index = _read_index(fields, len(self._items))
+            self._items[index, str(item.get("id") or item.get("call_id"))] = item
         elif kind in ENDS:
             self._hold(data)
-            self._response = response_of(document)
+            self._response = response_of(fields)
             if not self._response:
                 raise UpstreamInvalid(f"the upstream's {kind} has no response in it")
             self.usage = read_usage(self._response.get("usage"))
             self.ended = True
-        return kind not in PINGS
+        return True
 
     def _hold(self, data: bytes) -> None:
         self._bytes += len(data)
@@ -106,8 +121,8 @@ class ResponsesCollector:
                 f"the upstream's answer is over stream.max_answer_bytes ({self._max_bytes} bytes)"
             )
 
-    def _index(self, fields: dict[str, Any]) -> int:
-        index = fields.get("output_index")
-        if isinstance(index, int) and not isinstance(index, bool):
-            return index
-        raise UpstreamInvalid(f"event {self._event} of the upstream's stream has no output_index")
+
+def _read_index(fields: dict[str, Any], otherwise: int) -> int:
+    """An item's place in the output; where an imitator leaves it out, behind those that came."""
+    index = fields.get("output_index")
+    return index if isinstance(index, int) and not isinstance(index, bool) else otherwise

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-import msgspec
-
 from sluiceway.dialects.base import Usage
-from sluiceway.dialects.json_text import NOT_JSON, write_json
+from sluiceway.dialects.json_text import write_json
 from sluiceway.dialects.responses_events import (
+    CREATED,
     DONE,
     ENDS,
+    FAILED,
     PINGS,
-    kind_of,
+    are_pieces,
+    kind_named,
+    object_of,
     read_error,
+    read_head,
     read_usage,
     response_of,
-    try_read,
 )
 from sluiceway.errors import GatewayError, UpstreamReported
 from sluiceway.wire.sse import SseEvent, encode_event, parse_events
 
-# Names of events that only go on, by their ends; nearly all events of an answer are among them. They are
-# not decoded: a partial image has megabytes.
-_PASSING: Final = (b".delta", b".partial_image")
+_READ: Final = frozenset({CREATED, *ENDS})  # all other kinds that begin so only go on
 
-# Of an event that is larger than this, only the number is kept, not the event that it stands in.
-_KEPT_BYTES: Final = 64 * 1024
+EDGE_BYTES: Final = 1024
+"""How much of both ends of a large event is kept for its number, which stands in front of the picture or
+behind it, instead of the megabytes in between."""
 
-
-class _Numbered(msgspec.Struct, gc=False):
-    sequence_number: int = -1
-
-
-_read_number = msgspec.json.Decoder(_Numbered).decode
+# The quotes of a key are bare, and those of a text that speaks of one are escaped, so this needs no
+# decoding. A longer number would not be one of a stream's events.
+_NUMBER: Final = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})\b')
 
 
 class ResponsesFollower:
@@ -41,10 +40,11 @@ class ResponsesFollower:
 
     Events are forwarded byte for byte or not at all. Not at all: comments, events without data, pings,
     chat's `[DONE]`, and whatever follows the end. An event that is not JSON is forwarded: it is the
-    client's to judge. After `error` the stream may end, or say `response.failed` before it does.
+    client's to judge. After `error` the stream may end, or say `response.failed` before it does; OpenAI
+    does both.
     """
 
-    __slots__ = ("_created", "_last", "_number", "ended", "error", "usage")
+    __slots__ = ("_created", "_last", "ended", "error", "usage")
     progressed = False  # what is not forwarded was a comment or a ping
 
     def __init__(self) -> None:
@@ -52,21 +52,15 @@ class ResponsesFollower:
         self.error: UpstreamReported | None = None
         self.usage: Usage | None = None
         self._created = b""  # the data of the event that began the response
-        self._last = b""  # the last events that went on, whose numbers are read when an error needs them
-        self._number = -1  # the sequence number of events that were not kept
+        self._last = b""  # the block or data that went on last, or its ends
 
     def feed(self, block: bytes) -> bytes:
-        """See `base.Follower`. The common block, deltas alone, is `block` itself, unread."""
+        """See `base.Follower`. The common blocks, pieces of the answer alone, are `block` itself, unread."""
         if self.ended:
             return b""
-        if block.startswith(b"event: ") and b"\r" not in block:
-            if block.find(b"\n\n") + 2 == len(block):
-                if block.endswith(_PASSING, 7, block.find(b"\n")):
-                    self._keep(block)
-                    return block
-            elif self._all_pass(block):
-                self._keep(block)
-                return block
+        if are_pieces(block) and self.error is None:
+            self._last = block if len(block) <= 2 * EDGE_BYTES else _ends_of(block, block.rfind(b"\n", 0, -2))
+            return block
         return self._feed_events(block)
 
     def complete(self) -> bool:
@@ -80,37 +74,18 @@ class ResponsesFollower:
     def error_event(self, error: GatewayError) -> bytes:
         """`event: error`, with the next sequence number; then `response.failed`, if a response was begun.
 
-        The SDKs' error codes are the provider's own, so the gateway's stand beside them, unchecked by any
-        of the SDKs.
+        The failed response is the one that was begun, with `status` and `error` changed, so its `output` is
+        empty: the client has the items. The API's codes for that error tell of models and pictures only, so
+        the gateway's own stands there, as it does in every other error; OpenAI's SDKs take any.
         """
-        number = self._last_number() + 1
+        numbers = _NUMBER.findall(self._last)
+        number = int(numbers[-1]) + 1 if numbers else 0
         code = error.code or error.type
-        told = {"type": "error", "code": code, "message": error.message, "param": error.param}
-        events = _event("error", told | {"sequence_number": number})
-        document = try_read(self._created)
-        begun = response_of(document) if isinstance(document, dict) else {}
-        if begun:
+        events = _encode("error", number, {"code": code, "message": error.message, "param": error.param})
+        if begun := response_of(object_of(self._created) or {}):
             failed = begun | {"status": "failed", "error": {"code": code, "message": error.message}}
-            fields = {"type": "response.failed", "response": failed, "sequence_number": number + 1}
-            events += _event("response.failed", fields)
+            events += _encode(FAILED, number + 1, {"response": failed})
         return events
-
-    def _all_pass(self, block: bytes) -> bool:
-        events = block.split(b"\n\n")
-        return not events.pop() and all(
-            event.startswith(b"event: ") and event.endswith(_PASSING, 7, event.find(b"\n"))
-            for event in events
-        )
-
-    def _keep(self, events: bytes) -> None:
-        if len(events) <= _KEPT_BYTES:
-            self._last = events
-        else:
-            self._number = _last_number_in(events, self._number)
-            self._last = b""
-
-    def _last_number(self) -> int:
-        return _last_number_in(self._last, self._number)
 
     def _feed_events(self, block: bytes) -> bytes:
         events = parse_events(block)
@@ -118,7 +93,7 @@ class ResponsesFollower:
         for event in events:
             if self._forwards(event):
                 kept.append(event.raw)
-                self._keep(event.raw)
+                self._last = _ends_of(event.data or b"", 0)
             if self.ended:
                 break
         return block if len(kept) == len(events) else b"".join(kept)
@@ -127,37 +102,28 @@ class ResponsesFollower:
         data = event.data
         if not data or data.isspace() or data.startswith(DONE):
             return False
-        if self.error is not None and b"response.failed" not in event.raw:
-            return False  # nothing else follows an error
-        if event.event.endswith(_PASSING):
-            return True
-        document = try_read(data)
-        fields: dict[str, Any] = document if isinstance(document, dict) else {}
-        kind = kind_of(event, fields)
-        if kind in PINGS:
+        kind = kind_named(event.event)
+        if kind.startswith("response.") and kind not in _READ:
+            return self.error is None
+        head = read_head(data)
+        if not kind and head is not None and isinstance(head.type, str):
+            kind = head.type
+        if kind in PINGS or (self.error is not None and kind != FAILED):
             return False
-        if kind == "response.created":
+        if kind in ("error", FAILED) or (head is not None and (head.error or head.object == "error")):
+            self.error = self.error or read_error(event, object_of(data))
+        if kind == CREATED:
             self._created = data
-        elif kind in ENDS:
+        elif kind in ENDS and head is not None:  # else it is the half of one, and proves nothing
             self.ended = True
-            self.usage = read_usage(response_of(fields).get("usage"))
-        error = read_error(event, document)
-        if error is not None:
-            self.error = self.error or error
+            self.usage = read_usage(head.response.usage)
         return True
 
 
-def _last_number_in(events: bytes, otherwise: int) -> int:
-    """The sequence number of the last event that has one."""
-    for event in reversed(parse_events(events)):
-        try:
-            number = _read_number(event.data or b"").sequence_number
-        except NOT_JSON:
-            continue
-        if number >= 0:
-            return number
-    return otherwise
+def _ends_of(block: bytes, start: int) -> bytes:
+    return block[start : start + EDGE_BYTES] + block[-EDGE_BYTES:]
 
 
-def _event(kind: str, fields: dict[str, Any]) -> bytes:
-    return encode_event(write_json(fields), event=kind.encode())
+def _encode(kind: str, number: int, fields: dict[str, Any]) -> bytes:
+    data = {"type": kind} | fields | {"sequence_number": number}
+    return encode_event(write_json(data), event=kind.encode())
