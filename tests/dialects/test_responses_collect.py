@@ -214,12 +214,13 @@ def test_of_an_incomplete_response_the_item_that_was_cut_off_may_be_missing() ->
 
 def test_items_that_all_claim_the_same_place_are_all_kept() -> None:
     call = {"type": "function_call", "name": "f", "arguments": "{}"}
-    calls = [call | {"call_id": "one"}, call | {"call_id": "two"}]
-    stream = b"".join(done(0, each) for each in [item("a"), item("b"), *calls, item("b", "again")])
-    assert collect(stream + end())["output"] == [item("a"), item("b", "again"), *calls]
+    calls = [call | {"call_id": "two"}, call | {"call_id": "one"}]
+    came = [item("b"), item("a"), *calls]
+    stream = b"".join(done(0, each) for each in [*came, item("a", "again")])
+    assert collect(stream + end())["output"] == [item("b"), item("a", "again"), *calls]
 
 
-@pytest.mark.parametrize("index", [None, "0", True])
+@pytest.mark.parametrize("index", [None, "0", {}])
 def test_items_without_a_place_stand_in_the_order_they_came(index: Any) -> None:
     stream = (
         added(index, item("a")) + done(index, item("a")) + added(index, item("b")) + done(index, item("b"))

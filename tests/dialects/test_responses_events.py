@@ -52,6 +52,8 @@ def test_pieces_of_an_answer_are_known_by_their_first_bytes(block: bytes) -> Non
         b"event: response.output_text.delta\ndata: {}\nevent: response.completed\n\n",
         b"event: response.output_text.delta\ndata: {}\nevent: response.completed\n\n" + b"data: {}\n\n",
         b"event: response.output_text.delta\ndata: {}\r\r" + ANOTHER,
+        b"event: response.output_text.delta\ndata: {}\r\revent: response.completed\rdata: {}\n\n",
+        b"event: response.output_text.delta\ndata: {}\revent: response.completed\n\n",
         b"event: response.output_text.delta\ndata: {\ndata: }\n\n",
         b"event: response.output_text.delta\ndata: [DONE]\n\n",
     ],

@@ -185,6 +185,7 @@ def test_a_message_comes_part_by_part() -> None:
     assert steps[3]["annotation"] == notes[1]
     assert steps[4] == {"type": "response.output_text.done"} | at | {"text": "Hi", "logprobs": tokens}
     assert steps[5] == {"type": "response.content_part.done"} | at | {"part": text}
+    assert "logprobs" not in steps_of(item("a"))[1]["part"]
     assert steps[8] == {"type": "response.refusal.done"} | second | {"refusal": "No."}
 
 

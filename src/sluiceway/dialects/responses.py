@@ -6,19 +6,20 @@ reference and SDK types.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage
+from sluiceway.dialects.base import Dialect, DialectRequest, HeartbeatForm, Usage, comment_heartbeat
+from sluiceway.dialects.json_answer import read_object, read_success
 from sluiceway.dialects.json_request import changed_body, read_fields, read_model, read_stream
-from sluiceway.dialects.json_text import NOT_JSON, read_json
-from sluiceway.dialects.openai_errors import error_json, read_http_error, read_object_error
+from sluiceway.dialects.json_text import NOT_JSON
+from sluiceway.dialects.openai_errors import error_json, read_http_error
 from sluiceway.dialects.responses_collect import ResponsesCollector
-from sluiceway.dialects.responses_events import object_of, read_usage
+from sluiceway.dialects.responses_events import read_usage
 from sluiceway.dialects.responses_explode import explode
 from sluiceway.dialects.responses_follow import ResponsesFollower
-from sluiceway.errors import GatewayError, UpstreamInvalid, UpstreamReported
+from sluiceway.errors import GatewayError, UpstreamReported
 
 # What Codex's own provider sends, and takes for a sign of life. It has no number, since it is no part of
 # the response.
@@ -26,12 +27,12 @@ _KEEPALIVE = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
 
 
 class _Answer(msgspec.Struct, gc=False):
-    object: Any = None
-    error: Any = None
+    object: Literal["response"]
     usage: Any = None
 
 
-_read_answer = msgspec.json.Decoder(_Answer).decode  # all else is skipped unread: an answer can hold pictures
+# A response as nearly all write it; whatever else is in it, pictures for one, is skipped unread.
+_read_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class ResponsesDialect:
@@ -69,14 +70,12 @@ class ResponsesDialect:
         """See `base.Dialect`. A response whose status is `failed` is what OpenAI itself answers with 200:
         it is passed on, not raised."""
         try:
-            answer = _read_answer(body)
+            return read_usage(_read_answer(body).usage)
         except NOT_JSON:
-            answer = _read_loosely(body)
-        is_error = answer.object != "response" and (answer.error or answer.object == "error")
-        error = read_object_error(object_of(body) or {}) if is_error else None
-        if error is not None:
-            raise error
-        return read_usage(answer.usage)
+            document = read_object(body)
+        if document.get("object") != "response":
+            document = read_success(body)
+        return read_usage(document.get("usage"))
 
     def read_error(self, status: int, body: bytes) -> UpstreamReported:
         """See `base.Dialect`."""
@@ -88,19 +87,7 @@ class ResponsesDialect:
 
     def heartbeat(self, form: HeartbeatForm) -> bytes:
         """See `base.Dialect`. `ping` is an event that only some clients stand: see `policy.quirks`."""
-        if form == "none":
-            return b""
-        return _KEEPALIVE if form == "ping" else b": heartbeat\n" if form == "line" else b": heartbeat\n\n"
-
-
-def _read_loosely(body: bytes) -> _Answer:
-    try:
-        document = read_json(body)
-    except NOT_JSON:
-        raise UpstreamInvalid("the upstream's answer is not valid JSON") from None
-    if not isinstance(document, dict):
-        raise UpstreamInvalid("the upstream's answer is not a JSON object")
-    return _Answer(*(document.get(name) for name in _Answer.__struct_fields__))
+        return _KEEPALIVE if form == "ping" else comment_heartbeat(form)
 
 
 RESPONSES: Dialect = ResponsesDialect()

@@ -1,7 +1,8 @@
 """A responses stream as the response that a non-streaming client expects.
 
 The last event holds the whole response, so nothing has to be put together but `output`, where a provider
-leaves it short: ChatGPT's own backend does so for Codex. It is then made of the items that came whole.
+leaves it short: ChatGPT's backend for Codex does (https://github.com/NousResearch/hermes-agent/pull/5689).
+It is then made of the items that came whole.
 Nothing is made up, not even from deltas: an answer without its last event, with an error, or with an item
 that never came whole, raises.
 """
@@ -47,7 +48,8 @@ class ResponsesCollector:
         self._bytes = 0
         self._event = 0  # number of the current event, for messages
         self._added: set[int] = set()  # items that began, by output_index
-        # Whole items, by output_index and id: some imitators give every item the index 0.
+        # Whole items, by output_index and id: two can claim the same place, where a translator counts texts and
+        # calls apart (https://github.com/agentgateway/agentgateway/pull/1455).
         self._items: dict[tuple[int, str], dict[str, Any]] = {}
         self._response: dict[str, Any] = {}
 
@@ -125,4 +127,4 @@ class ResponsesCollector:
 def _read_index(fields: dict[str, Any], otherwise: int) -> int:
     """An item's place in the output; where an imitator leaves it out, behind those that came."""
     index = fields.get("output_index")
-    return index if isinstance(index, int) and not isinstance(index, bool) else otherwise
+    return index if isinstance(index, int) else otherwise
