@@ -379,6 +379,7 @@ BIG = "A" * (4 * EDGE_BYTES)
         event("response.image_generation_call.partial_image", sequence_number=41, partial_image_b64=BIG),
         event("response.image_generation_call.partial_image", partial_image_b64=BIG, sequence_number=41),
         delta(BIG, sequence_number=40) + delta(BIG, sequence_number=41) * 2,
+        delta(sequence_number=41) + event("vendor.note", text="x") + b"data: not json\n\n",
         delta(BIG, sequence_number=40) + delta(sequence_number=41),
         delta(sequence_number=40) + delta(BIG, sequence_number=41) + COMMENT,
     ],
@@ -427,3 +428,21 @@ def test_the_official_helper_reads_a_broken_stream_to_its_end() -> None:
 def test_the_official_client_raises_what_an_upstream_says_inside_of_an_error() -> None:
     with pytest.raises(openai.APIError, match="boom"):
         sdk_events(ERROR_INSIDE)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("rate_limit_exceeded", 429),
+        ("server_error", 502),
+        ("invalid_prompt", 400),
+        ("image_too_large", 400),
+        ("bio_policy_violation", 400),
+        (None, 502),
+    ],
+)
+def test_a_failure_has_the_status_that_its_code_stands_for(code: str | None, status: int) -> None:
+    response = {"id": "r", "status": "failed", "error": {"code": code, "message": "boom"}}
+    follower = followed(event("response.failed", response=response))
+    assert follower.error is not None
+    assert follower.error.status == status

@@ -43,6 +43,20 @@ PIECES: Final = tuple(
 """How the events begin that come in great numbers or are large, the most frequent first."""
 
 
+# How the codes of a failed response (the SDK's `ResponseError`) begin that are the request's own fault: to
+# try another upstream would only repeat them.
+_OWN_FAULT: Final = (
+    "invalid_",
+    "image_",
+    "bio_policy",
+    "misalignment_policy",
+    "data_residency",
+    "unsupported_image",
+    "empty_image",
+    "failed_to_download_image",
+)
+
+
 class _Response(msgspec.Struct, gc=False):
     usage: Any = None
     error: Any = None
@@ -157,6 +171,8 @@ def failure_of(response: dict[str, Any]) -> UpstreamReported:
     error = response.get("error") or {"message": "the upstream's response failed without saying why"}
     reported = read_frame_error(SseEvent(b"", event=b"error"), {"error": error})
     assert reported is not None  # an event of that name always reports one
+    if reported.status == 502 and (reported.code or "").startswith(_OWN_FAULT):
+        reported.status = 400
     return reported
 
 

@@ -93,7 +93,9 @@ class ResponsesFollower:
         for event in events:
             if self._forwards(event):
                 kept.append(event.raw)
-                self._last = _ends_of(event.data or b"", 0)
+                ends = _ends_of(event.data or b"", 0)
+                if _NUMBER.search(ends):  # a vendor's own event may have no number
+                    self._last = ends
             if self.ended:
                 break
         return block if len(kept) == len(events) else b"".join(kept)
