@@ -85,6 +85,7 @@ def check(data: bytes) -> None:
             upstream=upstream,
             model="theirs",
             force_stream=source.ConsumeBool(),
+            ask_usage=True,
             drop_lost=source.ConsumeBool(),
             max_bytes=0,
         )

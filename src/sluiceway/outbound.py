@@ -72,6 +72,7 @@ def prepare(request: Request, route: Route, upstream: UpstreamRuntime, *, max_an
             upstream=SIDES[asked_in],
             model=route.rewrite_to,
             force_stream=settings.force_stream,
+            ask_usage=settings.include_usage,
             drop_lost=settings.on_untranslatable == "drop",
             max_bytes=max_answer_bytes,
         )

@@ -184,7 +184,8 @@ def test_openais_helper_takes_every_stream(case: tuple[Answer, list[Delta]]) -> 
 def test_a_conversation_comes_back_from_its_request(conversation: Conversation) -> None:
     request = json.loads(json.dumps(CHAT_TRANSLATOR.write_request(conversation)))
     REQUEST.validate_python({name: value for name, value in request.items() if name != "stream"})
-    expected = msgspec.structs.replace(conversation, include_usage=conversation.stream)
+    asked = conversation.stream and conversation.include_usage
+    expected = msgspec.structs.replace(conversation, include_usage=asked)
     assert CHAT_TRANSLATOR.read_request(request) == expected
 
 

@@ -266,8 +266,9 @@ def test_a_budget_becomes_an_effort_and_none_is_left_out() -> None:
     assert "reasoning_effort" not in ask(thinking_tokens=0)
 
 
-def test_usage_is_asked_for_on_every_stream() -> None:
-    assert ask(stream=True, include_usage=False)["stream_options"] == {"include_usage": True}
+def test_usage_is_asked_for_on_a_stream_where_it_is_wanted() -> None:
+    assert ask(stream=True)["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in ask(stream=True, include_usage=False)
     assert "stream_options" not in ask()
 
 

@@ -40,7 +40,13 @@ USAGE = Usage(input_tokens=3, output_tokens=2, total_tokens=5)
 
 def crossed(client: str = "chat", upstream: str = "messages", **changes: Any) -> Translated:
     """The request of a client that speaks `client` to an upstream that speaks `upstream`."""
-    how: dict[str, Any] = {"model": None, "force_stream": False, "drop_lost": False, "max_bytes": 1000}
+    how: dict[str, Any] = {
+        "model": None,
+        "force_stream": False,
+        "ask_usage": True,
+        "drop_lost": False,
+        "max_bytes": 1000,
+    }
     fields = CHAT | {name: value for name, value in changes.items() if name not in how}
     how |= {name: value for name, value in changes.items() if name in how}
     body = json.dumps(fields).encode()
@@ -62,6 +68,12 @@ def test_a_request_is_written_for_its_upstream() -> None:
     assert sent["messages"] == [{"role": "user", "content": "Hi"}]
     assert crossed(seed=1).dropped == ("seed",)
     assert "stream" not in json.loads(crossed().body)
+
+
+def test_usage_is_asked_for_unless_the_operator_says_that_the_upstream_refuses_it() -> None:
+    said: dict[str, Any] = {"client": "messages", "upstream": "chat", "max_tokens": 9, "stream": True}
+    assert "stream_options" in json.loads(crossed(**said).body)
+    assert "stream_options" not in json.loads(crossed(**said, ask_usage=False).body)
 
 
 def test_what_can_not_be_carried_is_refused_by_name_or_dropped_where_the_operator_says_so() -> None:
@@ -87,6 +99,7 @@ def test_a_request_that_is_nested_beyond_the_stack_is_refused() -> None:
             upstream=SIDES["messages"],
             model=None,
             force_stream=False,
+            ask_usage=True,
             drop_lost=True,
             max_bytes=0,
         )

@@ -175,11 +175,11 @@ def _read_tool_choice(request: Fields, notes: Notes) -> dict[str, Any]:
 
 
 def write_request(conversation: Conversation) -> dict[str, Any]:
-    """See `neutral.Translator`. Usage is always asked for on a stream: records want it, and what the client
-    gets to see is its own writer's to decide."""
+    """See `neutral.Translator`."""
     messages = write_messages(conversation.messages)
     if not messages:
         raise InvalidRequest("the conversation needs a message", param="messages")
+    asks_usage = conversation.stream and conversation.include_usage
     limit = "max_completion_tokens" if _NEW_LIMIT.match(conversation.model) else "max_tokens"
     request = {
         "model": conversation.model,
@@ -195,7 +195,7 @@ def write_request(conversation: Conversation) -> dict[str, Any]:
         "reasoning_effort": _write_effort(conversation),
         "user": conversation.user or None,
         "stream": conversation.stream or None,
-        "stream_options": {"include_usage": True} if conversation.stream else None,
+        "stream_options": {"include_usage": True} if asks_usage else None,
     }
     return _said(request)
 

@@ -40,12 +40,14 @@ def translate(
     upstream: Side,
     model: str | None,
     force_stream: bool,
+    ask_usage: bool,
     drop_lost: bool,
     max_bytes: int,
 ) -> Translated:
     """The client's request in the upstream's dialect, and the way back for its answer.
 
-    `model`: the upstream's name for it, None to leave it. `drop_lost`: leave out what can't be carried
+    `model`: the upstream's name for it, None to leave it. `ask_usage`: ask for usage on a stream, where that
+    has to be asked for. `drop_lost`: leave out what can't be carried
     over instead of refusing it. Raises `InvalidRequest` that names the field at fault.
     """
     try:
@@ -59,7 +61,10 @@ def translate(
         raise InvalidRequest(f"{path} can't be carried over to an upstream of the {name} API", param=path)
     include_usage = conversation.include_usage
     asked = msgspec.structs.replace(
-        conversation, model=model or conversation.model, stream=conversation.stream or force_stream
+        conversation,
+        model=model or conversation.model,
+        stream=conversation.stream or force_stream,
+        include_usage=ask_usage,
     )
     try:
         body = write_json(upstream.translator.write_request(asked))

@@ -130,7 +130,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     messages: tuple[Message, ...]
     stream: bool = False
-    include_usage: bool = True  # the client wants usage on its stream
+    include_usage: bool = True  # read: the client wants usage on its stream; written: ask for it
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["auto", "none", "required", "tool"] | None = None
     tool_name: str = ""
