@@ -103,6 +103,15 @@ def dechunk(raw: bytes) -> tuple[bytes, bool]:
     return body, False
 
 
+def told(value: Any) -> Any:
+    """What an SDK's object holds, but for what its streaming helpers add: texts and arguments, parsed."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(warnings=False)
+    if isinstance(value, dict):
+        return {name: told(inner) for name, inner in value.items() if not name.startswith("parsed")}
+    return [told(inner) for inner in value] if isinstance(value, list) else value
+
+
 def payload(model: str = "mock-gpt", *, stream: bool = True, **more: Any) -> bytes:
     return json.dumps({"model": model, "messages": HELLO, "stream": stream, **more}).encode()
 

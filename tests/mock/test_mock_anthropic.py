@@ -8,7 +8,7 @@ from typing import Any
 
 import anthropic
 import pytest
-from mock_wire import Raw, connected, read_answer, request
+from mock_wire import Raw, connected, read_answer, request, told
 
 from sluiceway.mock.testing import RunningMock, running_mock
 
@@ -30,14 +30,27 @@ def client(mock: RunningMock) -> Iterator[anthropic.Anthropic]:
         yield client
 
 
-@pytest.mark.parametrize("model", ["mock-claude", "m?reasoning=3", "m?tools=2", "m?tokens=0", "fault-crlf"])
-def test_the_stream_helper_gathers_what_the_json_says(client: anthropic.Anthropic, model: str) -> None:
-    asked: dict[str, Any] = {"max_tokens": 100, "messages": HELLO, "tools": TOOLS if "tools" in model else []}
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("mock-claude", {}),
+        ("m?reasoning=3", {}),
+        ("m?tools=2&reasoning=1", {"tools": TOOLS}),
+        ("m?tokens=0", {}),
+        ("m", {"max_tokens": 3}),
+        ("m?echo=true", {"stop_sequences": ["l"]}),
+        ("m", {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}),
+        ("fault-crlf", {}),
+    ],
+)
+def test_the_stream_helper_gathers_what_the_json_says(
+    client: anthropic.Anthropic, model: str, fields: dict[str, Any]
+) -> None:
+    asked: dict[str, Any] = {"max_tokens": 100, "messages": HELLO, **fields}
     whole = client.messages.create(model=model, **asked)
     with client.messages.stream(model=model, **asked) as stream:
         final = stream.get_final_message()
-    gathered = final.model_dump(exclude={"content": {"__all__": {"parsed_output"}}})
-    assert gathered == whole.model_dump()
+    assert told(final) == told(whole)
 
 
 def test_thinking_is_asked_for_and_given(client: anthropic.Anthropic) -> None:
@@ -104,7 +117,7 @@ def test_the_version_of_the_api_must_be_named(mock: RunningMock, path: str) -> N
     raw = post(mock, path, body)
     assert raw.status == 400
     error = json.loads(raw.body)["error"]
-    assert error == {"type": "invalid_request_error", "message": "anthropic-version: header is required."}
+    assert error == {"type": "invalid_request_error", "message": "anthropic-version: header is required"}
     assert post(mock, path, body, "anthropic-version: 2023-06-01").status == 200
 
 

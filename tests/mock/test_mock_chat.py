@@ -116,6 +116,14 @@ def test_max_tokens_cuts_the_answer_with_reason_length() -> None:
     assert ask(MockSettings(tokens=10), max_completion_tokens=10)[0]["choices"][0]["finish_reason"] == "stop"
 
 
+@pytest.mark.parametrize("stop", ["two", ["nowhere", "two"]])
+def test_a_stop_ends_the_text_before_it(stop: Any) -> None:
+    said = [{"role": "user", "content": "one two three"}]
+    answer, _ = ask(MockSettings(echo=True), messages=said, stop=stop)
+    assert answer["choices"][0]["message"]["content"] == "one "
+    assert answer["choices"][0]["finish_reason"] == "stop"
+
+
 def test_a_request_with_tools_gets_one_call_that_fits_the_tool() -> None:
     answer, chunks = ask(tools=[WEATHER])
     (call,) = answer["choices"][0]["message"]["tool_calls"]

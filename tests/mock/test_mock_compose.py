@@ -74,6 +74,32 @@ def test_a_limit_cuts_the_words_and_says_so() -> None:
     assert not compose(asked(limit=5), MockSettings(tokens=5)).choices[0].cut_short
 
 
+def test_the_first_of_the_stops_ends_the_words_even_within_a_token() -> None:
+    knobs = MockSettings(echo=True)
+    stops = ("never", "ee f", "four")
+    choice = compose(asked(last_user_text="one two three four five", stops=stops), knobs).choices[0]
+    assert (choice.content, choice.stopped_by) == (("one", " two", " thr"), "ee f")
+    assert choice.token_count == 3
+    nothing = compose(asked(last_user_text="one two", stops=("o",)), knobs).choices[0]
+    assert (nothing.content, nothing.stopped_by) == ((), "o")
+
+
+def test_what_comes_first_ends_the_words_the_limit_or_the_stop() -> None:
+    knobs = MockSettings(echo=True)
+    words = "one two three four"
+    stopped = compose(asked(last_user_text=words, stops=("two",), limit=3), knobs).choices[0]
+    assert (stopped.stopped_by, stopped.cut_short) == ("two", False)
+    cut = compose(asked(last_user_text=words, stops=("four",), limit=3), knobs).choices[0]
+    assert (cut.stopped_by, cut.cut_short) == (None, True)
+    whole = compose(asked(last_user_text=words, stops=("five",)), knobs).choices[0]
+    assert (whole.stopped_by, whole.cut_short, len(whole.content)) == (None, False, 4)
+
+
+def test_the_seal_of_thoughts_is_that_of_their_answer() -> None:
+    seals = {compose(asked(), MockSettings(seed=seed)).seal for seed in (1, 1, 2)}
+    assert len(seals) == 2
+
+
 def test_a_chosen_function_is_called_and_none_if_calls_are_forbidden() -> None:
     functions = (Function("clock"), Function("weather", SCHEMA))
     (call,) = compose(asked(functions=functions, chosen="weather"), MockSettings()).choices[0].tool_calls

@@ -131,6 +131,15 @@ def test_max_tokens_cuts_the_answer() -> None:
     assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("max_tokens", 4)
 
 
+def test_a_stop_sequence_ends_the_text_and_is_named() -> None:
+    said = [{"role": "user", "content": "one two three"}]
+    message, events = ask(MockSettings(echo=True), messages=said, stop_sequences=["three", "two"])
+    assert message["content"] == [{"type": "text", "text": "one "}]
+    assert (message["stop_reason"], message["stop_sequence"]) == ("stop_sequence", "two")
+    assert joined(events) == message
+    assert ask(stop_sequences=["nowhere"])[0]["stop_sequence"] is None
+
+
 def test_usage_has_its_cache_fields_and_can_be_left_out() -> None:
     message, _ = ask()
     assert message["usage"] == {
@@ -165,6 +174,7 @@ def test_tokens_are_counted_as_the_answer_counts_them() -> None:
         ({"thinking": {"type": "enabled", "budget_tokens": 100}}, "thinking.budget_tokens"),
         ({"thinking": {"type": "enabled", "budget_tokens": 5000}}, "max_tokens"),
         ({"stream": "yes"}, "stream"),
+        ({"stop_sequences": [""]}, "stop_sequences[0]"),
     ],
 )
 def test_a_bad_request_names_the_field_at_fault(fields: Json, param: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
+from mock_wire import told
 from openai.types.chat import ChatCompletionMessageParam
 
 from sluiceway.mock.testing import RunningMock, running_mock
@@ -33,6 +35,22 @@ def test_stream_and_json_say_the_same(client: openai.OpenAI) -> None:
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == whole.choices[0].message.content
     assert {chunk.id for chunk in chunks} == {whole.id}
+
+
+@pytest.mark.parametrize("model", ["mock-gpt", "m?reasoning=3", "m?tokens=0", "fault-crlf"])
+@pytest.mark.parametrize("limit", [100, 3])
+def test_the_streaming_helper_gathers_what_the_json_says(
+    client: openai.OpenAI, model: str, limit: int
+) -> None:
+    asked: dict[str, Any] = {"model": model, "messages": HELLO, "max_tokens": limit}
+    whole = client.chat.completions.create(**asked)
+    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
+        try:
+            final: Any = stream.get_final_completion()
+        except openai.LengthFinishReasonError as error:  # the helper's way to say that the limit was met
+            assert limit == 3
+            final = error.completion
+    assert told(final) == told(whole)
 
 
 def test_the_streaming_helper_gathers_tool_calls_and_usage(client: openai.OpenAI) -> None:
@@ -91,8 +109,8 @@ def test_embeddings_models_and_uploads_work(client: openai.OpenAI) -> None:
     plain = client.embeddings.create(model="mock-embedding", input="a", encoding_format="float", dimensions=3)
     assert len(plain.data[0].embedding) == 3
     assert {"mock-gpt", "fault-rst"} <= {model.id for model in client.models.list()}
-    told = client.audio.transcriptions.create(model="mock-transcribe", file=("a.wav", b"\0" * 300_000))
-    size = int(told.text.split()[-2])
+    upload = client.audio.transcriptions.create(model="mock-transcribe", file=("a.wav", b"\0" * 300_000))
+    size = int(upload.text.split()[-2])
     assert 300_000 < size < 301_000
 
 

@@ -104,6 +104,15 @@ def test_events_come_in_the_order_of_the_api() -> None:
     assert events[0]["response"]["output"] == []
 
 
+def test_thoughts_are_sealed_if_asked_for() -> None:
+    sealed, events = ask(MockSettings(reasoning=2), include=["reasoning.encrypted_content"])
+    thought = sealed["output"][0]
+    assert thought["encrypted_content"]
+    assert events[2]["item"] == {"id": thought["id"], "type": "reasoning", "summary": []}
+    assert next(event["item"] for event in events if event["type"] == "response.output_item.done") == thought
+    assert "encrypted_content" not in ask(MockSettings(reasoning=2))[0]["output"][0]
+
+
 def test_tools_are_called_in_turn_each_as_an_item_of_its_own() -> None:
     response, events = ask(MockSettings(tools=2), tools=[WEATHER])
     assert [item["type"] for item in response["output"]] == ["function_call", "function_call"]

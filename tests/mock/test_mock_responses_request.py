@@ -54,10 +54,18 @@ def test_a_function_can_be_chosen_and_other_tools_are_not_functions() -> None:
     assert [function.name for function in asked.functions] == ["weather"]
 
 
+def test_thoughts_are_sealed_only_if_asked_for() -> None:
+    assert read(include=["reasoning.encrypted_content"]).seals_thoughts
+    assert not read(include=["message.output_text.logprobs"]).seals_thoughts
+    assert not read().seals_thoughts
+
+
 def test_the_image_tool_asks_for_a_picture_of_what_the_user_said() -> None:
     wanted = picture_asked_by(read(tools=[PAINTER], input=[ASKED]))
     assert wanted is not None
     assert (wanted.prompt, wanted.size, wanted.partial_images) == ("a river", "64x96", 2)
+    for choice in ({"type": "image_generation"}, {"type": "allowed_tools", "tools": [WEATHER, PAINTER]}):
+        assert picture_asked_by(read(tools=[PAINTER], tool_choice=choice)) is not None
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,8 @@ def test_the_image_tool_asks_for_a_picture_of_what_the_user_said() -> None:
         {"tools": [WEATHER]},
         {"tool_choice": "none"},
         {"tool_choice": {"type": "function", "name": "weather"}},
+        {"tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [WEATHER]}},
+        {"tool_choice": {"type": "allowed_tools", "tools": "all"}},
         {"input": [ASKED, RESULT]},
     ],
 )

@@ -26,8 +26,10 @@ from sluiceway.mock.compose import (
 from sluiceway.mock.settings import MockSettings
 
 MAX_CHOICES = 8
+MAX_STOPS = 4  # as OpenAI
 
 _JsonObject = dict[str, Any]
+_Stop = Annotated[str, Meta(min_length=1)]
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: str | _JsonObject | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    stop: _Stop | Annotated[list[_Stop], Meta(max_length=MAX_STOPS)] | None = None
 
     @property
     def include_usage(self) -> bool:
@@ -68,6 +71,7 @@ def asked_by(request: ChatRequest) -> Asked:
         chosen=chosen,
         may_call=choice != "none" and request.messages[-1].get("role") != "tool",
         limit=request.max_completion_tokens or request.max_tokens,
+        stops=_stops(request),
         seed=request.seed,
         count=1 if request.n is None else request.n,
     )
@@ -145,6 +149,10 @@ def _function(tool: _JsonObject) -> Function:
     if not isinstance(function, dict):
         return Function()
     return Function(str(function.get("name", "lookup")), function.get("parameters"))
+
+
+def _stops(request: ChatRequest) -> tuple[str, ...]:
+    return (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
 
 
 def _finish_reason(choice: Choice) -> str:

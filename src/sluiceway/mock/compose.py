@@ -6,6 +6,7 @@ translation from one API to another can be checked to the last character.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     `said`: the conversation as it came, of which a seed is made. `texts`: the text of each turn. `chosen`:
     the name of the one function to call. `may_call`: false after a tool's result, or if calls are forbidden.
-    `reasoning`: tokens of thought if the knob has none.
+    `stops`: texts before which an answer ends. `reasoning`: tokens of thought if the knob has none.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     chosen: str | None = None
     may_call: bool = True
     limit: int | None = None
+    stops: tuple[str, ...] = ()
     seed: int | None = None
     count: int = 1
     reasoning: int = 0
@@ -66,12 +68,15 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One choice, in tokens. `cut_short`: it ran into the request's limit."""
+    """One choice, in tokens. `cut_short`: it ran into the request's limit. `stopped_by`: it came to this text,
+    which the request had named.
+    """
 
     reasoning: tuple[str, ...]
     content: tuple[str, ...]
     tool_calls: tuple[ToolCall, ...]
     cut_short: bool = False
+    stopped_by: str | None = None
 
     @property
     def token_count(self) -> int:
@@ -97,6 +102,11 @@ class Answer(msgspec.Struct, frozen=True):
     def reasoning_tokens(self) -> int:
         """Tokens of thought of all choices."""
         return sum(len(choice.reasoning) for choice in self.choices)
+
+    @property
+    def seal(self) -> str:
+        """What goes along with thoughts, and says nothing to anybody but their provider: base64."""
+        return base64.b64encode(hashlib.sha256(self.key.encode()).digest()).decode()
 
 
 def read_json(body: bytes, kind: type[_T]) -> _T:
@@ -162,7 +172,22 @@ def _choice(asked: Asked, settings: MockSettings, seed: int, index: int) -> Choi
         return Choice(reasoning, (), calls)
     said = split_text(asked.last_user_text) if settings.echo else words(seeded(seed, index), settings.tokens)
     limit = min(asked.limit or MAX_TOKENS, MAX_TOKENS)
-    return Choice(reasoning, said[:limit], (), cut_short=len(said) > limit)
+    content, stopped_by = _until(said[:limit], asked.stops)
+    return Choice(reasoning, content, (), len(said) > limit and stopped_by is None, stopped_by)
+
+
+def _until(tokens: tuple[str, ...], stops: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+    """The tokens before the first of the stops, and that stop; all of them and None if there is none."""
+    text = "".join(tokens)
+    found = [(text.index(stop), stop) for stop in stops if stop in text]
+    if not found:
+        return tokens, None
+    left, stop = min(found)
+    kept = []
+    for token in tokens:
+        kept.append(token[:left])
+        left -= len(kept[-1])
+    return tuple(filter(None, kept)), stop
 
 
 def _tool_calls(asked: Asked, settings: MockSettings, seed: int, index: int) -> tuple[ToolCall, ...]:

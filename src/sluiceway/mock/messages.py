@@ -6,8 +6,6 @@ and Streaming Messages.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -64,6 +62,7 @@ class MessagesRequest(CountRequest, frozen=True, kw_only=True):
     """What of a request the answer depends on; everything else is accepted and ignored."""
 
     max_tokens: Annotated[int, Meta(ge=1)]
+    stop_sequences: list[Annotated[str, Meta(min_length=1)]] | None = None
     stream: bool | None = None
 
 
@@ -94,6 +93,7 @@ def asked_by(request: CountRequest) -> Asked:
     system = () if request.system is None else (request.system,)
     choice = request.tool_choice or {}
     thinks = request.thinking is not None and request.thinking.type != "disabled"
+    answered = request if isinstance(request, MessagesRequest) else None
     return Asked(
         model=request.model,
         said=turns,
@@ -102,7 +102,8 @@ def asked_by(request: CountRequest) -> Asked:
         functions=tuple(_function(tool) for tool in request.tools or ()),
         chosen=str(choice.get("name")) if choice.get("type") == "tool" else None,
         may_call=choice.get("type") != "none" and not _holds_result(request.messages[-1]),
-        limit=request.max_tokens if isinstance(request, MessagesRequest) else None,
+        limit=answered.max_tokens if answered else None,
+        stops=tuple(answered.stop_sequences or ()) if answered else (),
         reasoning=_THOUGHTS if thinks else 0,
     )
 
@@ -112,7 +113,7 @@ def message_for(request: MessagesRequest, settings: MockSettings) -> _JsonObject
     answer = compose(asked_by(request), settings)
     message = _envelope(answer)
     message["content"] = [_whole(block) for block in _blocks(answer)]
-    message["stop_reason"] = _stop_reason(answer.choices[0])
+    message |= _stop(answer.choices[0])
     if settings.usage != "off":
         message["usage"] |= _final_usage(answer)
     else:
@@ -124,8 +125,8 @@ def events_for(request: MessagesRequest, settings: MockSettings) -> tuple[Event,
     """The answer as events, in order, from `message_start` to `message_stop`."""
     answer = compose(asked_by(request), settings)
     message = _envelope(answer)
-    delta: _JsonObject = {"stop_reason": _stop_reason(answer.choices[0]), "stop_sequence": None}
-    end: _JsonObject = {"type": "message_delta", "delta": delta, "usage": _final_usage(answer)}
+    stop = _stop(answer.choices[0])
+    end: _JsonObject = {"type": "message_delta", "delta": stop, "usage": _final_usage(answer)}
     if settings.usage == "off":
         del message["usage"], end["usage"]
     events = [_event("role", {"type": "message_start", "message": message}), _event("role", {"type": "ping"})]
@@ -162,9 +163,8 @@ def _blocks(answer: Answer) -> list[_Block]:
     choice = answer.choices[0]
     blocks = []
     if choice.reasoning:
-        signature = base64.b64encode(hashlib.sha256(answer.key.encode()).digest()).decode()
         empty = {"type": "thinking", "thinking": "", "signature": ""}
-        blocks.append(_Block(empty, "thinking", choice.reasoning, signature))
+        blocks.append(_Block(empty, "thinking", choice.reasoning, answer.seal))
     if choice.content:
         blocks.append(_Block({"type": "text", "text": ""}, "text", choice.content))
     for call in choice.tool_calls:
@@ -210,10 +210,14 @@ def _final_usage(answer: Answer) -> _JsonObject:
     return usage
 
 
-def _stop_reason(choice: Choice) -> str:
-    if choice.tool_calls:
-        return "tool_use"
-    return "max_tokens" if choice.cut_short else "end_turn"
+def _stop(choice: Choice) -> _JsonObject:
+    """Why the message ends."""
+    reason = "max_tokens" if choice.cut_short else "end_turn"
+    if choice.stopped_by is not None:
+        reason = "stop_sequence"
+    elif choice.tool_calls:
+        reason = "tool_use"
+    return {"stop_reason": reason, "stop_sequence": choice.stopped_by}
 
 
 def _function(tool: _JsonObject) -> Function:

@@ -65,4 +65,4 @@ def _error(message: str, kind: str, code: str | None) -> dict[str, Any]:
 
 def _demand_version(exchange: Exchange) -> None:
     if not exchange.headers.get("anthropic-version"):
-        raise InvalidRequest("anthropic-version: header is required.")
+        raise InvalidRequest("anthropic-version: header is required")

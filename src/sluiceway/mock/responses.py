@@ -32,7 +32,7 @@ def response_for(
     response["status"] = "incomplete" if cut_short else "completed"
     response["completed_at"] = None if cut_short else answer.created
     response["incomplete_details"] = {"reason": "max_output_tokens"} if cut_short else None
-    response["output"] = [item.done for item in _items(answer, picture)]
+    response["output"] = [item.done for item in _items(request, answer, picture)]
     if settings.usage != "off":
         response["usage"] = _usage(answer)
     return response
@@ -49,7 +49,7 @@ def events_for(
         ("role", "response.created", {"response": begun}),
         ("role", "response.in_progress", {"response": begun}),
     ]
-    for index, item in enumerate(_items(answer, picture)):
+    for index, item in enumerate(_items(request, answer, picture)):
         steps.append(("role", "response.output_item.added", {"output_index": index, "item": item.added}))
         place = {"item_id": item.added["id"], "output_index": index}
         steps += [(kind, f"response.{name}", place | fields) for kind, name, fields in item.steps]
@@ -71,11 +71,12 @@ class _Item(msgspec.Struct, frozen=True):
     done: _JsonObject
 
 
-def _items(answer: Answer, picture: ImagesAnswer | None) -> list[_Item]:
+def _items(request: ResponsesRequest, answer: Answer, picture: ImagesAnswer | None) -> list[_Item]:
     choice = answer.choices[0]
     items = []
     if choice.reasoning:
-        items.append(_reasoning_item(answer.key, choice.reasoning))
+        seal = answer.seal if request.seals_thoughts else None
+        items.append(_reasoning_item(answer.key, choice.reasoning, seal))
     if picture is not None:
         items.append(_picture_item(answer.key, picture))
     for call in choice.tool_calls:
@@ -114,7 +115,7 @@ def _message_item(key: str, tokens: tuple[str, ...], *, cut_short: bool) -> _Ite
     return _Item(added, steps, done)
 
 
-def _reasoning_item(key: str, tokens: tuple[str, ...]) -> _Item:
+def _reasoning_item(key: str, tokens: tuple[str, ...], seal: str | None) -> _Item:
     added = {"id": f"rs_{key}", "type": "reasoning", "summary": []}
     part = {"type": "summary_text", "text": "".join(tokens)}
     place = {"summary_index": 0}
@@ -123,7 +124,8 @@ def _reasoning_item(key: str, tokens: tuple[str, ...]) -> _Item:
         *_pieces("reasoning_summary_text", "text", tokens, place),
         ("role", "reasoning_summary_part.done", place | {"part": part}),
     )
-    return _Item(added, steps, added | {"summary": [part]})
+    done = added | {"summary": [part]}
+    return _Item(added, steps, done if seal is None else done | {"encrypted_content": seal})
 
 
 def _picture_item(key: str, picture: ImagesAnswer) -> _Item:

@@ -27,6 +27,7 @@ class ResponsesRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     parallel_tool_calls: bool | None = None
     metadata: dict[str, str] | None = None
+    include: list[str] | None = None
 
     @property
     def items(self) -> list[_JsonObject]:
@@ -34,6 +35,11 @@ class ResponsesRequest(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(self.input, str):
             return [{"role": "user", "content": self.input}]
         return self.input
+
+    @property
+    def seals_thoughts(self) -> bool:
+        """Whether the client wants thoughts that it can give back unread."""
+        return "reasoning.encrypted_content" in (self.include or ())
 
 
 def read_request(body: bytes) -> ResponsesRequest:
@@ -64,8 +70,7 @@ def asked_by(request: ResponsesRequest) -> Asked:
 def picture_asked_by(request: ResponsesRequest) -> ImagesRequest | None:
     """The picture to draw, if the image tool is offered. Raises `InvalidRequest` for what it can't be."""
     offered = [tool for tool in request.tools or () if tool.get("type") == "image_generation"]
-    elsewhere = isinstance(request.tool_choice, dict) and not _picture_chosen(request)
-    if not offered or request.tool_choice == "none" or elsewhere or _answered(request):
+    if not offered or not _may_draw(request) or _answered(request):
         return None
     fields = {name: offered[0].get(name) for name in _IMAGE_FIELDS}
     try:
@@ -73,6 +78,17 @@ def picture_asked_by(request: ResponsesRequest) -> ImagesRequest | None:
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"The image_generation tool: {error}.", param="tools") from None
     return msgspec.structs.replace(wanted, prompt=last_user_text(request.items))
+
+
+def _may_draw(request: ResponsesRequest) -> bool:
+    """Whether the request's choice of tools leaves the image tool among them."""
+    choice = request.tool_choice
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        allowed = choice.get("tools")
+        return isinstance(allowed, list) and any(
+            isinstance(tool, dict) and tool.get("type") == "image_generation" for tool in allowed
+        )
+    return _picture_chosen(request) if isinstance(choice, dict) else choice != "none"
 
 
 def _picture_chosen(request: ResponsesRequest) -> bool:

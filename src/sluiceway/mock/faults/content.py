@@ -26,10 +26,14 @@ def no_done(scene: Scene) -> Script:
     return _without(scene, "end").response().script()
 
 
-@fault("no-finish", expect="Takes the answer as whole; a gateway does not invent a reason on the stream.")
+@fault(
+    "no-finish",
+    expect="Takes the answer as whole; a gateway does not invent a reason on the stream. Images: reports a "
+    "truncated answer.",
+)
 def no_finish(scene: Scene) -> Script:
-    """No event has a finish reason, but `[DONE]` or `message_stop` comes. Not for responses, whose end is its
-    own reason.
+    """No event has a finish reason, but `[DONE]` or `message_stop` comes. Images: no picture is ever finished,
+    `*.completed` does not come. Not for responses, whose end is its own reason.
     """
     return _without(scene, "finish").response().script()
 
