@@ -116,7 +116,7 @@ def test_an_answer_is_the_providers_own(hosted: Hosted, mock: RunningMock, model
     status, headers, body = ask(hosted.port, chat(model, stream=stream, **extra))
     _status, _headers, direct = ask(mock.port, chat(model, stream=stream, **extra))
     assert status == 200
-    assert body == direct
+    assert body.replace(b": heartbeat\n\n", b"") == direct  # a busy machine may make it wait
     assert headers["x-request-id"].startswith("req_")
     assert headers["content-type"] == ("text/event-stream" if stream else "application/json")
 

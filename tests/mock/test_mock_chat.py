@@ -116,6 +116,11 @@ def test_max_tokens_cuts_the_answer_with_reason_length() -> None:
     assert ask(MockSettings(tokens=10), max_completion_tokens=10)[0]["choices"][0]["finish_reason"] == "stop"
 
 
+def test_a_tool_that_is_no_function_is_called_all_the_same() -> None:
+    answer, _ = ask(tools=[{"type": "custom"}])
+    assert answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "lookup"
+
+
 @pytest.mark.parametrize("stop", ["two", ["nowhere", "two"]])
 def test_a_stop_ends_the_text_before_it(stop: Any) -> None:
     said = [{"role": "user", "content": "one two three"}]
@@ -230,6 +235,8 @@ def test_usage_off_is_off_in_both_forms() -> None:
         (b'{"model": "m", "messages": []}', "messages"),
         (b'{"model": "m", "messages": "hi"}', "messages"),
         (b'{"model": "m", "messages": [{}], "n": 9}', "n"),
+        (b'{"model": "m", "messages": [{}], "stop": ["a", "b", "c", "d", "e"]}', "stop"),
+        (b'{"model": "m", "messages": [{}], "stop": ""}', "stop"),
         (b'{"model": "m", "messages": [{}], "stream": "yes"}', "stream"),
     ],
 )

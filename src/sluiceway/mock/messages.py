@@ -93,7 +93,9 @@ def asked_by(request: CountRequest) -> Asked:
     system = () if request.system is None else (request.system,)
     choice = request.tool_choice or {}
     thinks = request.thinking is not None and request.thinking.type != "disabled"
-    answered = request if isinstance(request, MessagesRequest) else None
+    ends: _JsonObject = {}
+    if isinstance(request, MessagesRequest):  # counting has no answer to end
+        ends = {"limit": request.max_tokens, "stops": tuple(request.stop_sequences or ())}
     return Asked(
         model=request.model,
         said=turns,
@@ -102,9 +104,8 @@ def asked_by(request: CountRequest) -> Asked:
         functions=tuple(_function(tool) for tool in request.tools or ()),
         chosen=str(choice.get("name")) if choice.get("type") == "tool" else None,
         may_call=choice.get("type") != "none" and not _holds_result(request.messages[-1]),
-        limit=answered.max_tokens if answered else None,
-        stops=tuple(answered.stop_sequences or ()) if answered else (),
         reasoning=_THOUGHTS if thinks else 0,
+        **ends,
     )
 
 
