@@ -17,7 +17,6 @@ import msgspec
 
 from sluiceway.dialects.table import DEFAULT_ERRORS, DIALECT_PATHS, family_of
 from sluiceway.errors import (
-    BodyTooLarge,
     ClientGone,
     Draining,
     GatewayError,
@@ -204,7 +203,3 @@ def _model_of(body: bytes) -> str | None:
 
 class _ModelOnly(msgspec.Struct):
     model: object = None
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the request body is over server.max_body_bytes ({limit} bytes)")
