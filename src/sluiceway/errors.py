@@ -5,15 +5,24 @@
     │   ├── UnknownPath       404
     │   ├── UnknownModel      404
     │   └── WrongMethod       405
-    ├── InvalidApiKey         401
+    ├── InvalidApiKey         401  no key, an unknown, expired or revoked one
+    ├── Forbidden             403  the key is right, but not for this
     ├── BodyTooLarge          413
+    ├── RateLimited           429  the key has used up a rate
+    │   └── BudgetExceeded    429  … or its budget of a day or month
     ├── Overloaded            503  no room for one more request
+    │   └── QueueTimeout      503  it waited for room as long as it may
+    ├── StateUnavailable      503  what processes share can't be reached, and the operator wants to be sure
     ├── Draining              503  this process is shutting down
     ├── ClientGone            499  nobody is there to be answered (records only)
     └── UpstreamError         502
         ├── UpstreamUnreachable   502  no connection, or it broke before a response byte came
         │   └── StaleConnection   502  a reused keep-alive connection turned out dead: safe to send again
-        ├── UpstreamTimeout       504  one of the four clocks ran out
+        ├── UpstreamTimeout       504  one of the four clocks ran out:
+        │   ├── ConnectTimeout    504  … no connection in time
+        │   ├── FirstEventTimeout 504  … nothing came in time
+        │   ├── IdleTimeout       504  … nothing more came
+        │   └── TotalTimeout      504  … it all took too long
         ├── UpstreamTruncated     502  the answer stopped before its end
         ├── UpstreamInvalid       502  the answer breaks HTTP, SSE, JSON or the dialect
         ├── EventTooLarge         502  one event, or one answer that must be held whole, is over its limit
@@ -25,6 +34,7 @@ for failover. Dialects turn it into bytes; nobody else formats errors.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 
@@ -78,11 +88,19 @@ class WrongMethod(InvalidRequest):
 
 
 class InvalidApiKey(GatewayError):
-    """No key, or one that is not known here."""
+    """No key, or one that is not known here, or no longer."""
 
     status = 401
     code = "invalid_api_key"
     type = "authentication_error"
+
+
+class Forbidden(GatewayError):
+    """The key is right, but may not be used for this: the model, the API, or from this address."""
+
+    status = 403
+    code = "forbidden"
+    type = "permission_error"
 
 
 class BodyTooLarge(GatewayError):
@@ -93,11 +111,49 @@ class BodyTooLarge(GatewayError):
     type = "invalid_request_error"
 
 
-class Overloaded(GatewayError):
-    """A limit on requests in flight is reached."""
+class _Later(GatewayError):
+    """Refused for now. `retry_after_s` becomes the response's `retry-after`, in whole seconds, rounded up."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+        if retry_after_s is not None:
+            self.headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after_s))))
+
+
+class RateLimited(_Later):
+    """The client's key has used up its requests or tokens of a minute."""
+
+    status = 429
+    code = "rate_limited"
+    type = "rate_limit_error"
+
+
+class BudgetExceeded(RateLimited):
+    """The client's key has used up its budget of a day or a month."""
+
+    code = "budget_exceeded"
+
+
+class Overloaded(_Later):
+    """A limit on requests in flight is reached, and the queue is full or off."""
 
     status = 503
     code = "gateway_overloaded"
+    type = "overloaded_error"
+
+
+class QueueTimeout(Overloaded):
+    """The request waited in the queue for as long as it may."""
+
+    code = "queue_timeout"
+
+
+class StateUnavailable(_Later):
+    """The state that several processes share can't be reached, and `state.on_unreachable` is `closed`."""
+
+    status = 503
+    code = "state_unavailable"
     type = "overloaded_error"
 
 
@@ -141,6 +197,30 @@ class UpstreamTimeout(UpstreamError):
     status = 504
     code = "upstream_timeout"
     retryable = True
+
+
+class ConnectTimeout(UpstreamTimeout):
+    """No connection within `connect_s`."""
+
+    code = "upstream_timeout_connect"
+
+
+class FirstEventTimeout(UpstreamTimeout):
+    """No real event, and no byte of a JSON answer, within `first_event_s`."""
+
+    code = "upstream_timeout_first_event"
+
+
+class IdleTimeout(UpstreamTimeout):
+    """Nothing more came for `idle_s`."""
+
+    code = "upstream_timeout_idle"
+
+
+class TotalTimeout(UpstreamTimeout):
+    """The answer took longer than `total_s`."""
+
+    code = "upstream_timeout_total"
 
 
 class UpstreamTruncated(UpstreamError):

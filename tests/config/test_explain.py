@@ -8,23 +8,46 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from sluiceway.config.explain import WIDTH, render
 from sluiceway.config.fields import fields_of
+from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.load import load, settings_from
-from sluiceway.config.settings import (
-    KeySettings,
-    ModelRule,
-    ServerSettings,
-    StreamSettings,
-    UpstreamSettings,
-)
+from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
+from sluiceway.config.stream_settings import StreamSettings
+from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "sluiceway.example.toml"
 ENV = {"OPENAI_API_KEY": "sk-o", "ANTHROPIC_API_KEY": "sk-a"}
-TABLES = [ServerSettings, StreamSettings, UpstreamSettings, ModelRule, KeySettings]
+TABLES = [
+    ServerSettings,
+    StreamSettings,
+    QueueSettings,
+    RoutingSettings,
+    FailoverSettings,
+    HealthSettings,
+    StateSettings,
+    UpstreamSettings,
+    ModelRule,
+    PriceSettings,
+    KeySettings,
+]
+SINGLE: dict[str, type[msgspec.Struct]] = {
+    "server": ServerSettings,
+    "queue": QueueSettings,
+    "routing": RoutingSettings,
+    "failover": FailoverSettings,
+    "health": HealthSettings,
+    "state": StateSettings,
+}
+REPEATED: dict[str, type[msgspec.Struct]] = {
+    "upstreams": UpstreamSettings,
+    "models": ModelRule,
+    "prices": PriceSettings,
+}
 
 
 @pytest.fixture
@@ -82,18 +105,38 @@ def test_an_option_that_does_not_exist_is_refused(
     assert "gen_docs.py [--check]" in capsys.readouterr().err
 
 
+def test_the_page_has_words_for_a_choice_that_is_empty() -> None:
+    assert "### `select` *One of an empty string, `order`, `weighted`," in " ".join(render().split())
+
+
+def test_the_page_shows_tables_within_tables_as_empty() -> None:
+    page = " ".join(render().split())
+    assert "### `health` *A table.* Default: empty." in page
+    assert "### `stream` *A table.* Default: empty." in page
+
+
 def test_the_example_loads() -> None:
     settings = load(EXAMPLE, ENV)
     assert [upstream.name for upstream in settings.upstreams] == ["openai", "anthropic", "local"]
     assert settings.stream_for("images", settings.upstreams[2]).first_event_s == 1800.0
+    assert [upstream.health.check_path for upstream in settings.upstreams] == ["", "", "/models"]
+    assert settings.server.keys_file == str(ROOT / "sluiceway-keys.json")
 
 
 def test_the_examples_comments_are_the_defaults() -> None:
     uncommented = re.sub(r"(?m)^#(?=[a-z_0-9]+ = )", "", EXAMPLE.read_text())
     shown = tomllib.loads(uncommented)
-    assert settings_from(shown, ENV) == load(EXAMPLE, ENV)
-    assert list(shown["server"]) == list(ServerSettings.__struct_fields__)
+    assert settings_from(shown, ENV, folder=ROOT) == load(EXAMPLE, ENV)
+    for name, struct in SINGLE.items():
+        assert list(shown[name]) == list(struct.__struct_fields__)
     assert list(shown["stream"]) == [*StreamSettings.__struct_fields__, "images"]
-    upstream_keys = {key for upstream in shown["upstreams"] for key in upstream}
-    assert upstream_keys == set(UpstreamSettings.__struct_fields__)
-    assert {key for rule in shown["models"] for key in rule} == set(ModelRule.__struct_fields__)
+    for name, struct in REPEATED.items():
+        assert {key for table in shown[name] for key in table} == set(struct.__struct_fields__)
+
+
+def test_the_examples_key_shows_every_setting_with_its_default() -> None:
+    commented = EXAMPLE.read_text().partition("# [[keys]]")[2]
+    shown = tomllib.loads("[[keys]]" + re.sub(r"(?m)^# ", "", commented))
+    (key,) = settings_from({**shown, "keys": [{**shown["keys"][0], "sha256": "ab" * 32}]}, ENV).keys
+    assert list(shown["keys"][0]) == list(KeySettings.__struct_fields__)
+    assert key == KeySettings(name="alice", sha256="ab" * 32)

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Meta
 
 from sluiceway.config.fields import convert, describe_value, fields_of
-from sluiceway.config.settings import Secret
+from sluiceway.config.kinds import Secret
 
 
 class Sample(msgspec.Struct):

@@ -11,26 +11,17 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.kinds import OTHER
 from sluiceway.config.load import ConfigError, find_config, load, settings_from
-from sluiceway.config.settings import (
-    OTHER,
-    KeySettings,
-    ModelRule,
-    ServerSettings,
-    Settings,
-    StreamSettings,
-    UpstreamSettings,
-)
+from sluiceway.config.server_settings import FailoverSettings, QueueSettings
+from sluiceway.config.settings import Settings
+from sluiceway.config.stream_settings import StreamSettings
+from sluiceway.config.tables import OWNERS
+from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings
 
 HASH = "ab" * 32
-KEYS = sorted(
-    {
-        key
-        for table in (ServerSettings, StreamSettings, UpstreamSettings, ModelRule, KeySettings)
-        for key in table.__struct_fields__
-    }
-    | {"chat", "zzz"}
-)
+KEYS = sorted({key for table in OWNERS.values() for key in table.__struct_fields__} | {"chat", "zzz"})
 UPSTREAM = '[[upstreams]]\nname = "a"\nbase_url = "http://a/v1"\n'
 
 
@@ -220,6 +211,155 @@ def test_stream_tables_override_one_another_from_general_to_special() -> None:
     assert images == StreamSettings(heartbeat_s=1, idle_s=900, total_s=1, commit_after_s=4)
 
 
+def test_the_tables_of_limits_and_routes_are_read() -> None:
+    settings = read(
+        f"""
+        [server]
+        max_in_flight = 5
+        workers = 2
+        trusted_proxies = ["10.0.0.1", "fd00::/8"]
+        auth_failures_per_minute = 3
+        watch_config = false
+        [queue]
+        max_waiting = 7
+        [routing]
+        select = "fastest"
+        affinity = "header:X-Session-Id"
+        [failover]
+        max_attempts = 2
+        [health]
+        max_failures = 9
+        check_path = "/models"
+        [state]
+        redis = "env:REDIS"
+        on_unreachable = "closed"
+        [[upstreams]]
+        name = "a"
+        base_url = "http://a"
+        weight = 2
+        failover_on = ["5xx"]
+        prefill = "plain"
+        [upstreams.health]
+        max_failures = 1
+        [[upstreams]]
+        name = "b"
+        base_url = "http://b"
+        [[models]]
+        name = "m"
+        upstreams = ["a", "b"]
+        select = "weighted"
+        affinity = "off"
+        weights = {{ a = 3, b = 0.5 }}
+        hedge_after_s = 4
+        continue_on = ["a"]
+        [[prices]]
+        model = "m"
+        upstream = "b"
+        input = 1
+        [[keys]]
+        name = "k"
+        sha256 = "{HASH}"
+        owner = "team"
+        expires = 2027-01-31
+        models = ["gpt-*"]
+        dialects = ["chat"]
+        allowed_ips = ["10.0.0.0/8"]
+        priority = 4
+        cost_per_day = 2
+        """,
+        {"REDIS": "redis://:secret@r:6379/1"},
+    )
+    assert (settings.server.max_in_flight, settings.server.workers) == (5, 2)
+    assert settings.server.trusted_proxies == ("10.0.0.1", "fd00::/8")
+    assert (settings.server.auth_failures_per_minute, settings.server.watch_config) == (3, False)
+    assert settings.queue == QueueSettings(max_waiting=7)
+    assert settings.routing == RoutingSettings(select="fastest", affinity="header:x-session-id")
+    assert settings.failover == FailoverSettings(max_attempts=2)
+    assert str(settings.state.redis) == "redis://:secret@r:6379/1"
+    assert settings.state.on_unreachable == "closed"
+    assert "secret" not in repr(settings)
+    a, b = settings.upstreams
+    assert (a.weight, a.failover_on, a.prefill) == (2.0, ("5xx",), "plain")
+    assert a.health == HealthSettings(max_failures=1, check_path="/models")
+    assert b.health == settings.health == HealthSettings(max_failures=9, check_path="/models")
+    rule = ModelRule(
+        name="m",
+        upstreams=("a", "b"),
+        select="weighted",
+        affinity="off",
+        weights={"a": 3.0, "b": 0.5},
+        hedge_after_s=4.0,
+        continue_on=("a",),
+    )
+    assert settings.models == (rule,)
+    assert settings.prices == (PriceSettings(model="m", upstream="b", input=1.0),)
+    key = KeySettings(
+        name="k",
+        sha256=HASH,
+        owner="team",
+        expires="2027-01-31",
+        models=("gpt-*",),
+        dialects=("chat",),
+        allowed_ips=("10.0.0.0/8",),
+        priority=4,
+        cost_per_day=2.0,
+    )
+    assert settings.keys == (key,)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2027-01-31", "2027-01-31"),
+        ("2027-01-31T12:00:00+01:00", "2027-01-31T12:00:00+01:00"),
+        ("2027-01-31 12:00:00", "2027-01-31T12:00:00"),
+        ('"2027-01-31T12:00:00Z"', "2027-01-31T12:00:00Z"),
+        ('""', ""),
+    ],
+)
+def test_an_expiry_is_a_date_or_time_of_toml_or_a_string(written: str, read_as: str) -> None:
+    text = f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\nexpires = {written}'
+    assert read(text).keys[0].expires == read_as
+
+
+def test_upstreams_of_the_environment_have_the_health_of_the_file() -> None:
+    settings = settings_from({"health": {"max_failures": 1}}, {"OPENAI_API_KEY": "sk-o"})
+    assert settings.upstreams[0].health.max_failures == 1
+
+
+# ── files beside the configuration ──────────────────────────────────────────────────────────────────
+
+
+def test_files_are_beside_the_configuration_unless_their_paths_are_absolute(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(UPSTREAM)
+    settings = load(path, {})
+    assert settings.server.keys_file == str(tmp_path / "sluiceway-keys.json")
+    assert settings.state.file == str(tmp_path / "sluiceway-state.json")
+    path.write_text('[server]\nkeys_file = "sub/k.json"\n[state]\nfile = "/var/lib/s.json"\n' + UPSTREAM)
+    settings = load(path, {})
+    assert settings.server.keys_file == str(tmp_path / "sub/k.json")
+    assert settings.state.file == "/var/lib/s.json"
+    path.write_text('[server]\nkeys_file = ""\n[state]\nfile = ""\n' + UPSTREAM)
+    settings = load(path, {})
+    assert (settings.server.keys_file, settings.state.file) == ("", "")
+
+
+def test_without_a_configuration_file_they_are_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {"OPENAI_API_KEY": "k"}).server.keys_file == str(tmp_path / "sluiceway-keys.json")
+    (tmp_path / "s.toml").write_text(UPSTREAM)
+    assert load(Path("s.toml"), {}).server.keys_file == str(tmp_path / "sluiceway-keys.json")
+
+
+def test_tables_that_come_from_no_place_have_only_the_files_that_they_name() -> None:
+    assert (read("").server.keys_file, read("").state.file) == ("", "")
+    assert read('[server]\nkeys_file = "k.json"').server.keys_file == "k.json"
+    assert read('[state]\nfile = "/s.json"').state.file == "/s.json"
+
+
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text('[server]\nhost = "::1"\nport = 1\n' + UPSTREAM)
@@ -312,6 +452,14 @@ def test_problems_of_the_environment_name_the_variable() -> None:
             UPSTREAM + "[upstreams.stream.chat]\nidle_s = 1",
             "upstreams[0].stream.chat: unknown key | known are: heartbeat_s, commit_after_s, ",
         ),
+        ("[server]\nmax_waiting = 1", "server.max_waiting: unknown key | it belongs in [queue]"),
+        ("[queue]\nopen_s = 1", "queue.open_s: unknown key | it belongs in [health]"),
+        ("[health]\ncheck = 1", 'health.check: unknown key | did you mean "check_path"?'),
+        (
+            UPSTREAM + "[upstreams.health]\nopen = 1",
+            'upstreams[0].health.open: unknown key | did you mean "open_s"?',
+        ),
+        ('[[prices]]\nmodel = "m"\nouput = 1', 'prices[0].ouput: unknown key | did you mean "output"?'),
         ("[server]\nheartbeat_s = 1", "server.heartbeat_s: unknown key | it belongs in [stream]"),
         ("[server]\nbase_url = 1", "server.base_url: unknown key | it belongs in [[upstreams]]"),
         (
@@ -322,7 +470,7 @@ def test_problems_of_the_environment_name_the_variable() -> None:
             '[[models]]\nname = "m"\nupstreams = ["a"]\nrewrite = "x"\n',
             'models[0].rewrite: unknown key | did you mean "rewrite_to"?',
         ),
-        ("zzz = 1", "zzz: unknown key | known are: server, stream, upstreams, models, keys"),
+        ("zzz = 1", "zzz: unknown key | known are: server, stream, queue, routing, failover, health, state,"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_valid_one(text: str, problem: str) -> None:
@@ -399,6 +547,32 @@ DIALECT = 'expected one of "chat", "responses", "messages", "images", got'
             "upstreams[0].api_keys: expected a list of strings, got a string",
         ),
         (UPSTREAM + "proxy = ['sk-secret']", "upstreams[0].proxy: expected a string, got a list"),
+        ("[queue]\nmax_waiting = 1.5", "queue.max_waiting: expected a whole number, 0 or more, got 1.5"),
+        ("[server]\nworkers = 0", "server.workers: expected a whole number, 1 to 256, got 0"),
+        (
+            '[routing]\nselect = "fast"',
+            'routing.select: expected one of "order", "weighted", "least_in_flight", "fastest", got "fast" '
+            '| did you mean "fastest"?',
+        ),
+        ("[failover]\nmax_attempts = 0", "failover.max_attempts: expected a whole number, 1 or more, got 0"),
+        ("[health]\nmax_error_rate = 2", "health.max_error_rate: expected a number, 0 to 1, got 2"),
+        ("[state]\nredis = ['redis://:secret@a']", "state.redis: expected a string, got a list"),
+        (UPSTREAM + "health = 1", "upstreams[0].health: expected a table, got 1"),
+        (
+            UPSTREAM + 'failover_on = ["conect"]',
+            'upstreams[0].failover_on[0]: expected one of "connect", "timeout", "5xx", "429", "key", '
+            '"error_event", "empty", "truncated", "invalid", got "conect" | did you mean "connect"?',
+        ),
+        (
+            '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = 1',
+            "models[0].weights: expected a table, got 1",
+        ),
+        ('[[prices]]\nmodel = "m"\ninput = -1', "prices[0].input: expected a number, 0 or more, got -1"),
+        ("[[keys]]\nname = 'k'\nsha256 = '" + HASH + "'\npriority = 0", "keys[0].priority: expected a whole"),
+        (
+            "[[keys]]\nname = 'k'\nsha256 = '" + HASH + "'\nexpires = 12:00:00",
+            "keys[0].expires: expected a st",
+        ),
         ("server = 1", "server: expected a table, got 1 | write [server]"),
         ("stream = 'x'", "stream: expected a table, got a string | write [stream]"),
         ("[stream]\nchat = 1", "stream.chat: expected a table, got 1 | write [stream.chat]"),
@@ -458,6 +632,56 @@ def test_a_missing_key_is_named_with_what_it_means() -> None:
         (UPSTREAM + 'headers = {te = "secret"}', "upstreams[0].headers.te: belongs to the connection"),
         (UPSTREAM + 'headers = {x = "secret\\n"}', "upstreams[0].headers.x: holds a line break"),
         (UPSTREAM + 'headers = {X = "1", x = "2"}', "upstreams[0].headers.x: is given twice"),
+        ('[server]\ntrusted_proxies = ["10.0.0.0/8", "10.1/8"]', "server.trusted_proxies[1]: is no address"),
+        ('[routing]\naffinity = "off"', "routing.affinity: is none of conversation and header:NAME"),
+        ('[health]\ncheck_path = "models"', "health.check_path: is no path"),
+        (UPSTREAM + '[upstreams.health]\ncheck_path = "x"', "upstreams[0].health.check_path: is no path"),
+        ('[state]\nredis = "http://:secret@a"', "state.redis: does not begin with redis:// or rediss://"),
+        ('[state]\nredis = "env:NONE"', "state.redis: the environment variable NONE is not set"),
+        (
+            f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\nexpires = "soon"',
+            'keys[0].expires: is no date and no time | as "2027-01-31"',
+        ),
+        (
+            f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\nallowed_ips = ["10.0.0.1/8"]',
+            'keys[0].allowed_ips[0]: is an address within a network, not the network | write "10.0.0.0/8"',
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\naffinity = "x"',
+            "models[0].affinity: is none of conversation, off and header:NAME",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = { b = 1 }',
+            "models[0].weights.b: is none of the rule's upstreams | known are: a",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = { a = 0 }',
+            "models[0].weights.a: expected a number above 0, got 0",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = { a = true }',
+            "models[0].weights.a: expected a number above 0, got true",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = { a = nan }',
+            "models[0].weights.a: expected a number above 0, got nan",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\nweights = { a = "1" }',
+            "models[0].weights.a: expected a number above 0, got a string",
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\ncontinue_on = ["b"]',
+            'models[0].continue_on[0]: no upstream is called "b" | known are: a',
+        ),
+        (
+            UPSTREAM + '[[models]]\nname = "m"\nupstreams = ["a"]\ncontinue_on = ["a"]',
+            'models[0].continue_on[0]: "a" has no way to take up an answer | its prefill says how',
+        ),
+        (
+            UPSTREAM + '[[prices]]\nmodel = "m"\nupstream = "b"',
+            'prices[0].upstream: no upstream is called "b" | known are: a',
+        ),
         (UPSTREAM + UPSTREAM, "upstreams[1].name: is the same as upstreams[0].name"),
         (
             f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\n[[keys]]\nname = "k"\nsha256 = "{"cd" * 32}"',
@@ -501,10 +725,19 @@ def test_beyond_loopback_keys_are_required_or_anonymous_access_is_allowed(host: 
     text = f'[server]\nhost = "{host}"\n'
     assert problems(text) == [
         f"server.host: {host} can be reached from other machines, but clients need no key "
-        "| add [[keys]] (sluiceway keys new NAME), or set server.allow_anonymous = true"
+        "| make a key (sluiceway keys new NAME), or set server.allow_anonymous = true"
     ]
     assert read(text + "allow_anonymous = true\n").server.host == host
     assert read(text + f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\n').server.host == host
+
+
+def test_a_keys_file_that_exists_is_as_good_as_keys_in_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('[server]\nhost = "0.0.0.0"\n' + UPSTREAM)
+    with pytest.raises(ConfigError, match="clients need no key"):
+        load(path, {})
+    (tmp_path / "sluiceway-keys.json").touch()
+    assert load(path, {}).server.host == "0.0.0.0"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import msgspec
 import pytest
 
 from sluiceway.config.fields import fields_of
-from sluiceway.config.settings import (
-    DIALECT_NAMES,
-    OTHER,
-    KeySettings,
+from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.kinds import DIALECT_NAMES, OTHER, Secret
+from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
+from sluiceway.config.settings import Settings
+from sluiceway.config.stream_settings import StreamSettings, resolve_streams
+from sluiceway.config.upstream_settings import (
+    FailureName,
+    HealthSettings,
     ModelRule,
-    Secret,
-    ServerSettings,
-    Settings,
-    StreamSettings,
+    RoutingSettings,
     UpstreamSettings,
-    resolve_streams,
 )
 
-STRUCTS = [Settings, ServerSettings, StreamSettings, UpstreamSettings, ModelRule, KeySettings]
+STRUCTS = [
+    Settings,
+    ServerSettings,
+    StreamSettings,
+    QueueSettings,
+    RoutingSettings,
+    FailoverSettings,
+    HealthSettings,
+    StateSettings,
+    UpstreamSettings,
+    ModelRule,
+    PriceSettings,
+    KeySettings,
+]
 FIELDS = [(struct, name) for struct in STRUCTS for name in struct.__struct_fields__]
 
 
@@ -34,6 +50,12 @@ def test_the_servers_defaults_are_those_of_the_contract() -> None:
         "head_timeout_s": 30.0,
         "max_head_bytes": 65536,
         "body_timeout_s": 60.0,
+        "max_in_flight": 0,
+        "workers": 1,
+        "keys_file": "sluiceway-keys.json",
+        "trusted_proxies": (),
+        "auth_failures_per_minute": 20,
+        "watch_config": True,
         "log_level": "info",
         "access_log": False,
     }
@@ -62,7 +84,11 @@ def test_an_upstreams_defaults_are_those_of_the_contract() -> None:
     assert upstream.dialects == ("chat", "responses", "messages", "images")
     assert (upstream.api_keys, upstream.proxy, upstream.headers, upstream.max_in_flight) == ((), "", {}, 0)
     assert (upstream.force_stream, upstream.include_usage) == (False, True)
-    assert ModelRule(name="m", upstreams=("a",)).rewrite_to == ""
+    assert (upstream.weight, upstream.prefill, upstream.health) == (1.0, "off", HealthSettings())
+    assert upstream.failover_on == get_args(FailureName)
+    rule = ModelRule(name="m", upstreams=("a",))
+    assert (rule.rewrite_to, rule.select, rule.affinity) == ("", "", "")
+    assert (rule.weights, rule.hedge_after_s, rule.continue_on) == ({}, 0.0, ())
 
 
 def test_images_commit_at_once_and_may_be_silent_for_longer() -> None:
@@ -110,12 +136,14 @@ def test_every_setting_explains_itself(struct: type[msgspec.Struct], name: str) 
 @pytest.mark.parametrize(
     ("struct", "name"), [field for field in FIELDS if field[1].endswith(("_s", "_bytes"))]
 )
-def test_every_duration_and_size_says_what_zero_means_and_cannot_be_negative(
+def test_every_duration_and_size_says_what_zero_means_or_cannot_be_zero(
     struct: type[msgspec.Struct], name: str
 ) -> None:
     field = fields_of(struct)[name]
-    assert "0 " in field.description
-    assert field.kind.endswith(", 0 or more")
+    if field.kind.endswith(", 0 or more"):
+        assert re.search(r"\b0[ :]", field.description)
+    else:
+        assert re.search(r", (0\.1|1\.0|1) or more$", field.kind)
 
 
 def test_a_secret_shows_itself_only_when_asked() -> None:

@@ -243,3 +243,105 @@ def test_a_variable_without_a_value_is_refused_by_name(value: str, why: str) -> 
 def test_paths_to_members_are_checked() -> None:
     assert values.json_path("choices[].delta.x") == "choices[].delta.x"
     assert 'as "usage.cost"' in refusal(lambda: values.json_path("choices[0].x"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "redis://localhost",
+        "redis://:secret@10.0.0.1:6379/3",
+        "rediss://user:secret@redis.example:6380/",
+        "unix:///run/redis.sock",
+        "unix:///run/redis.sock?db=2&password=secret",
+    ],
+)
+def test_a_redis_is_named_as_its_clients_do(url: str) -> None:
+    assert values.redis(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("localhost:6379", "has no scheme | as redis://"),
+        ("http://:secret@a", "does not begin with redis:// or rediss:// | as redis://"),
+        ("redis://", "names no host"),
+        ("redis://:secret@a/name", "has more behind the host than the number of a database"),
+        ("redis://:secret@a/0?x=1", "has more behind the host than the number of a database"),
+        ("redis://:secret@a:99999", "its port is out of range"),
+        ("unix://redis.sock", "names no absolute path"),
+        ("unix:///r.sock?db=x", "has more behind the path than db and password"),
+        ("unix:///r.sock?password=secret&x=1", "has more behind the path than db and password"),
+    ],
+)
+def test_what_no_redis_client_understands_is_refused(url: str, why: str) -> None:
+    message = refusal(lambda: values.redis(url))
+    assert why in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "value", ["10.0.0.7", "10.0.0.0/8", "10.0.0.7/32", "::1", "2001:db8::/32", "0.0.0.0/0", "::/0"]
+)
+def test_addresses_and_networks_are_networks(value: str) -> None:
+    assert values.network(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("", "is no address and no network"),
+        ("10.0.0", "is no address and no network"),
+        ("10.0.0.0/33", "is no address and no network"),
+        ("localhost", "is no address and no network"),
+        ("10.0.0.7/8", 'not the network | write "10.0.0.0/8"'),
+        ("2001:db8::1/32", 'not the network | write "2001:db8::/32"'),
+        ("::ffff:10.0.0.0/104", 'is an IPv4 network in IPv6\'s words | write "10.0.0.0/8"'),
+        ("::ffff:10.0.0.7", 'write "10.0.0.7/32"'),
+    ],
+)
+def test_what_is_no_network_is_refused_with_what_may_be_meant(value: str, why: str) -> None:
+    assert why in refusal(lambda: values.network(value))
+
+
+def test_affinity_goes_by_conversation_or_header() -> None:
+    assert [values.affinity(value) for value in ("", "conversation")] == ["", "conversation"]
+    assert values.affinity("header:X-Session-Id") == "header:x-session-id"
+    assert values.affinity("off", or_off=True) == "off"
+
+
+@pytest.mark.parametrize("value", ["off", "header", "header:", "header:x y", "cookie:x", "Conversation"])
+def test_any_other_affinity_is_refused(value: str) -> None:
+    assert 'as "header:x-session-id"' in refusal(lambda: values.affinity(value))
+
+
+def test_a_path_to_check_begins_with_a_slash() -> None:
+    assert [values.check_path(path) for path in ("", "/", "/models?x=1")] == ["", "/", "/models?x=1"]
+
+
+@pytest.mark.parametrize("path", ["models", "http://a/models", "/a b", "/a\n", "/a#b"])
+def test_what_is_no_path_is_not_checked(path: str) -> None:
+    assert "is no path" in refusal(lambda: values.check_path(path))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("1970-01-02", 86400.0),
+        ("1970-01-01T00:00:10", 10.0),
+        ("1970-01-01T01:00:10+01:00", 10.0),
+        ("1970-01-01T00:00:10Z", 10.0),
+    ],
+)
+def test_a_moment_is_utc_unless_it_says_otherwise(value: str, seconds: float) -> None:
+    assert values.expiry(value) == value
+    assert values.unix_seconds(value) == seconds
+
+
+def test_nothing_is_never() -> None:
+    assert values.expiry("") == ""
+
+
+@pytest.mark.parametrize("value", ["soon", "2027-13-01", "1767225600", "31.01.2027"])
+def test_what_is_no_moment_is_refused(value: str) -> None:
+    assert "is no date and no time" in refusal(lambda: values.expiry(value))

@@ -11,27 +11,29 @@ from typing import Any
 import msgspec
 
 from sluiceway.config.fields import Field, fields_of
-from sluiceway.config.settings import (
-    DIALECT_STREAM_DEFAULTS,
-    KeySettings,
-    ModelRule,
-    ServerSettings,
-    StreamSettings,
-    UpstreamSettings,
-)
+from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
+from sluiceway.config.stream_settings import DIALECT_STREAM_DEFAULTS, StreamSettings
+from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
 
 WIDTH = 110
 
 _TABLES: tuple[type[msgspec.Struct], ...] = (
     ServerSettings,
     StreamSettings,
+    QueueSettings,
+    RoutingSettings,
+    FailoverSettings,
+    HealthSettings,
+    StateSettings,
     UpstreamSettings,
     ModelRule,
+    PriceSettings,
     KeySettings,
 )
 
 _INTRODUCTION = """\
-<!-- Made from src/sluiceway/config/settings.py by `make docs`; changes belong there. -->
+<!-- Made from src/sluiceway/config/*_settings.py by `make docs`; changes belong there. -->
 
 # Configuration
 
@@ -42,8 +44,9 @@ settings with their defaults.
 
 Durations are seconds, sizes are bytes. A key that is not listed here is an error, not ignored.
 
-**Secrets.** Wherever a key, a proxy or a header's value stands, `"env:NAME"` takes it from the environment
-variable `NAME`, which must be set and not empty. No secret appears in an error, a log or a record.
+**Secrets.** Wherever a key of an upstream, a proxy, a header's value or the address of Redis stands,
+`"env:NAME"` takes it from the environment variable `NAME`, which must be set and not empty. No secret
+appears in an error, a log or a record.
 
 **Without a file,** or without `[[upstreams]]` in it, upstreams come from the variables that the providers'
 own SDKs read. Either variable of a pair is enough; a base URL alone suits a local server that takes no key.
@@ -83,7 +86,7 @@ def _table(struct: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def _facts(field: Field) -> str:
-    kind = field.kind.replace('"', "`")
+    kind = field.kind.replace('""', "an empty string").replace('"', "`")
     return f"*{kind[0].upper()}{kind[1:]}.* " + (
         "Required." if field.required else f"Default: {_shown(field.name, field.default)}."
     )
@@ -91,7 +94,7 @@ def _facts(field: Field) -> str:
 
 def _shown(name: str, value: Any) -> str:
     """A default as it would stand in the file."""
-    if name == "stream":
+    if name in ("stream", "health"):
         return "empty"
     if isinstance(value, tuple) and value:
         return "all of them"

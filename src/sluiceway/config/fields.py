@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from sluiceway.config.settings import Secret
+from sluiceway.config.kinds import Secret
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ def _kind(name: str, node: Any, choices: tuple[str, ...], item: Field | None) ->
             return ("a whole number of bytes" if name.endswith("_bytes") else "a whole number") + _range(node)
         case inspect.BoolType():
             return "true or false"
-        case inspect.DictType():
+        case inspect.DictType() | inspect.StructType():
             return "a table"
         case _:
             return "a string that is not empty" if getattr(node, "min_length", None) else "a string"

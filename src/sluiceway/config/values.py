@@ -6,13 +6,14 @@ does not repeat the value where that could hold a secret.
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from sluiceway.config.kinds import Secret
 from sluiceway.config.problems import BadValue, suggest
-from sluiceway.config.settings import Secret
 from sluiceway.dialects.repair import parse_path
 from sluiceway.wire.http import HOP_BY_HOP
 
@@ -25,6 +26,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _PROXY_SCHEMES = ("http", "https", "socks5")
+_REDIS_SCHEMES = ("redis", "rediss")
+
+# RFC 4291 section 2.5.5.2: an IPv4 address as IPv6 writes it.
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def host(value: str) -> str:
@@ -87,6 +92,91 @@ def proxy(value: str) -> str:
     if url.path.strip("/") or url.query or url.fragment:
         raise BadValue("has a path", f"a proxy is only {url.scheme}://HOST:PORT")
     return value.rstrip("/")
+
+
+def redis(value: str) -> str:
+    """A Redis by `redis://`, `rediss://` or `unix://`; `""` stays so."""
+    if not value:
+        return value
+    if value.startswith("unix://"):
+        return _redis_socket(value)
+    try:
+        url = _split(value, _REDIS_SCHEMES)
+    except BadValue as error:
+        raise BadValue(error.message, "as redis://HOST:6379/0, rediss://HOST:6379/0 or unix://PATH") from None
+    database = url.path.strip("/")
+    if url.query or url.fragment or not (database.isdigit() or not database):
+        raise BadValue(
+            "has more behind the host than the number of a database", f"as {url.scheme}://HOST:6379/0"
+        )
+    return value
+
+
+def _redis_socket(value: str) -> str:
+    url = urlsplit(value)
+    query = parse_qs(url.query, keep_blank_values=True)
+    if not url.path.startswith("/"):
+        raise BadValue("names no absolute path", "as unix:///run/redis.sock, with ?db=1 for another database")
+    if not query.keys() <= {"db", "password"} or not query.get("db", ["0"])[0].isdigit() or url.fragment:
+        raise BadValue("has more behind the path than db and password", "as unix:///run/redis.sock?db=1")
+    return value
+
+
+def network(value: str) -> str:
+    """An address or a network, `10.0.0.0/8`."""
+    try:
+        read = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise BadValue(
+            "is no address and no network", 'as "10.0.0.7", "10.0.0.0/8" or "2001:db8::/32"'
+        ) from None
+    if isinstance(read, ipaddress.IPv6Network) and read.subnet_of(_MAPPED):
+        plain = f"{read.network_address.ipv4_mapped}/{read.prefixlen - _MAPPED.prefixlen}"
+        raise BadValue("is an IPv4 network in IPv6's words", f'write "{plain}"')
+    if "/" in value and _address(value.partition("/")[0]) != read.network_address:
+        raise BadValue(
+            "is an address within a network, not the network", f'write "{read}", or the address alone'
+        )
+    return value
+
+
+def affinity(value: str, *, or_off: bool = False) -> str:
+    """What keeps requests at one upstream: `""`, `conversation`, or `header:NAME`, the name in lower case.
+
+    `or_off`: `off` may stand there, too.
+    """
+    words = ("", "conversation", *(["off"] if or_off else ()))
+    kind, colon, name = value.partition(":")
+    if value in words:
+        return value
+    if not colon or kind != "header":
+        raise BadValue(f"is none of {', '.join(words[1:])} and header:NAME", 'as "header:x-session-id"')
+    if not _TOKEN.fullmatch(name):
+        raise BadValue("names no header", 'as "header:x-session-id"')
+    return f"header:{name.lower()}"
+
+
+def check_path(value: str) -> str:
+    """A path below an upstream's base URL; `""` stays so."""
+    if value and (not value.startswith("/") or not _VISIBLE.fullmatch(value) or "#" in value):
+        raise BadValue("is no path", 'it begins with a slash, as "/models"')
+    return value
+
+
+def expiry(value: str) -> str:
+    """A moment, as `unix_seconds` reads it; `""` is never."""
+    if value:
+        unix_seconds(value)
+    return value
+
+
+def unix_seconds(value: str) -> float:
+    """The moment that an ISO 8601 date (its first moment) or time names, UTC unless it says otherwise."""
+    try:
+        moment = datetime.datetime.fromisoformat(value)
+    except ValueError:
+        raise BadValue("is no date and no time", 'as "2027-01-31" or "2027-01-31T12:00:00+01:00"') from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def cors_origin(value: str) -> str:
