@@ -10,12 +10,15 @@ import difflib
 import fnmatch
 import functools
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import msgspec
 
-from sluiceway.config.settings import OTHER, ModelRule, UpstreamSettings
+from sluiceway.config.kinds import OTHER
+from sluiceway.config.upstream_settings import ModelRule, RoutingSettings, SelectName, UpstreamSettings
 from sluiceway.errors import UnknownModel
+from sluiceway.policy.affinity import OFF, Affinity
+from sluiceway.policy.selection import Candidate, UpstreamState
 
 # Clients choose model names, so what is remembered about them is bounded in number and in length.
 REMEMBERED_ROUTES = 1024
@@ -36,28 +39,46 @@ def spoken(dialect: str, upstream_dialects: Container[str]) -> str | None:
     return next((name for name in _TRANSLATABLE if name in upstream_dialects), None)
 
 
-class Route(msgspec.Struct, frozen=True):
-    """Where a request may go, in order of preference; never empty. `rewrite_to`: None keeps the name."""
+_DEFAULT = RoutingSettings()
 
-    upstreams: tuple[UpstreamSettings, ...]
+
+class Route(msgspec.Struct, frozen=True, eq=False):
+    """Where a request may go, in order of preference; never empty.
+
+    `rewrite_to`: None keeps the name. `hedge_after_s`: 0 never. `continue_on`: who may take up an answer that
+    broke. Two routes are the same only if they are one object, which makes it a name for what it leads to.
+    """
+
+    candidates: tuple[Candidate, ...]
     rewrite_to: str | None = None
+    select: SelectName = "order"
+    affinity: Affinity | None = None
+    hedge_after_s: float = 0.0
+    continue_on: tuple[Candidate, ...] = ()
+
+    @property
+    def upstreams(self) -> tuple[UpstreamSettings, ...]:
+        """Their settings."""
+        return tuple(candidate.settings for candidate in self.candidates)
 
 
 class Router:
     """Routes of one configuration. Pure, but for its memory of routes found before."""
 
-    __slots__ = ("_known", "_remembered", "_rules", "_upstreams")
+    __slots__ = ("_known", "_remembered", "_routing", "_rules", "_states", "_upstreams")
 
-    def __init__(self, upstreams: Iterable[UpstreamSettings], models: Iterable[ModelRule]) -> None:
-        self._upstreams = tuple(upstreams)
-        by_name = {upstream.name: upstream for upstream in self._upstreams}
-        self._rules = [
-            (
-                re.compile(fnmatch.translate(rule.name)),
-                Route(tuple(by_name[name] for name in rule.upstreams), rule.rewrite_to or None),
-            )
-            for rule in models
-        ]
+    def __init__(
+        self,
+        upstreams: Iterable[UpstreamSettings],
+        models: Iterable[ModelRule],
+        state_of: Callable[[UpstreamSettings], UpstreamState],
+        routing: RoutingSettings = _DEFAULT,
+    ) -> None:
+        """`state_of`: what is known of an upstream, which lives longer than its settings."""
+        self._states = {upstream.name: state_of(upstream) for upstream in upstreams}
+        self._upstreams = {upstream.name: upstream for upstream in upstreams}
+        self._routing = routing
+        self._rules = [(re.compile(fnmatch.translate(rule.name)), rule) for rule in models]
         self._known = [rule.name for rule in models if not _is_glob(rule.name)]
         self._remembered = functools.lru_cache(maxsize=REMEMBERED_ROUTES)(self._decide)
 
@@ -78,26 +99,54 @@ class Router:
         return self._remembered(model, dialect)
 
     def _decide(self, model: str | None, dialect: str | None) -> Route:
-        route = self._matching(model)
-        if dialect is None or dialect == OTHER:
-            return route
-        native = tuple(upstream for upstream in route.upstreams if dialect in upstream.dialects)
-        others = (upstream for upstream in route.upstreams if dialect not in upstream.dialects)
-        speaking = native + tuple(upstream for upstream in others if spoken(dialect, upstream.dialects))
-        if not speaking:
+        rule = self._matching(model)
+        names = rule.upstreams if rule is not None else tuple(self._upstreams)
+        candidates = self._candidates(names, rule, dialect)
+        if not candidates:
             of = f" for model {_shown(model)}" if model is not None and self._rules else ""
             raise UnknownModel(f"no upstream{of} speaks the {dialect} API", param="model")
-        return Route(speaking, route.rewrite_to)
+        if rule is None:
+            # A path that names no model may be about things that exist at one upstream only: files, batches.
+            stays = model is None and dialect in (None, OTHER)
+            select: SelectName = "order" if stays else self._routing.select
+            return Route(candidates, None, select, _affinity(self._routing.affinity))
+        return Route(
+            candidates,
+            rule.rewrite_to or None,
+            rule.select or self._routing.select,
+            _affinity(rule.affinity or self._routing.affinity),
+            rule.hedge_after_s,
+            self._candidates(rule.continue_on, rule, dialect),
+        )
 
-    def _matching(self, model: str | None) -> Route:
+    def _candidates(
+        self, names: Iterable[str], rule: ModelRule | None, dialect: str | None
+    ) -> tuple[Candidate, ...]:
+        """Those that speak the dialect, and behind them those it can be translated for."""
+        weights: Mapping[str, float] = rule.weights if rule is not None else {}
+        found = []
+        for name in names:
+            settings = self._upstreams[name]
+            native = dialect is None or dialect == OTHER or dialect in settings.dialects
+            if native or (dialect is not None and spoken(dialect, settings.dialects)):
+                weight = weights.get(name, settings.weight)
+                found.append(Candidate(settings, self._states[name], weight, native))
+        return tuple(sorted(found, key=lambda candidate: not candidate.native))
+
+    def _matching(self, model: str | None) -> ModelRule | None:
+        """The rule for a model; None if there are no rules, or it has no model."""
         if model is None or not self._rules:
-            return Route(self._upstreams)
-        for pattern, route in self._rules:
+            return None
+        for pattern, rule in self._rules:
             if pattern.match(model):
-                return route
+                return rule
         near = difflib.get_close_matches(model[:SHOWN_NAME_CHARS], self._known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownModel(f"no rule for model {_shown(model)}{hint}", param="model")
+
+
+def _affinity(setting: str) -> Affinity | None:
+    return None if setting in OFF else Affinity(setting)
 
 
 def _is_glob(name: str) -> bool:

@@ -1,0 +1,52 @@
+"""Deadlines that a client sets by header."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluiceway.config.stream_settings import StreamSettings
+from sluiceway.errors import InvalidRequest
+from sluiceway.policy.deadlines import Deadlines, deadlines_of
+
+
+def test_a_request_without_such_headers_has_none() -> None:
+    assert deadlines_of([(b"host", b"x"), (b"x-sluiceway-other", b"1")]) is None
+
+
+def test_each_clock_has_its_header() -> None:
+    headers = [
+        (b"x-sluiceway-first-event-s", b"20"),
+        (b"x-sluiceway-idle-s", b"15"),
+        (b"x-sluiceway-total-s", b" 90.5 "),
+    ]
+    assert deadlines_of(headers) == Deadlines(first_event_s=20, idle_s=15, total_s=90.5)
+
+
+@pytest.mark.parametrize("value", [b"", b"soon", b"0", b"-1", b"nan", b"inf", b"1e999", b"\xff"])
+def test_what_is_no_number_of_seconds_is_refused_by_name(value: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        deadlines_of([(b"x-sluiceway-idle-s", value)])
+    assert refused.value.param == "x-sluiceway-idle-s"
+    assert refused.value.status == 400
+
+
+_LIMIT = st.floats(0, 1000)
+_ASKED = st.none() | st.floats(0.001, 1000)
+
+
+@given(first=_LIMIT, idle=_LIMIT, total=_LIMIT, asked=st.tuples(_ASKED, _ASKED, _ASKED))
+def test_a_client_can_lower_a_clock_and_never_raise_it(
+    first: float, idle: float, total: float, asked: tuple[float | None, float | None, float | None]
+) -> None:
+    settings = StreamSettings(first_event_s=first, idle_s=idle, total_s=total)
+    lowered = Deadlines(*asked).lower(settings)
+    for name, wish in zip(("first_event_s", "idle_s", "total_s"), asked, strict=True):
+        before, after = getattr(settings, name) or float("inf"), getattr(lowered, name) or float("inf")
+        assert after == (before if wish is None else min(before, wish))
+
+
+def test_nothing_is_made_anew_where_nothing_changes() -> None:
+    settings = StreamSettings()
+    assert Deadlines(idle_s=1e6).lower(settings) is settings
