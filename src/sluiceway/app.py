@@ -45,10 +45,19 @@ class App:
             body = DEFAULT_ERRORS.error_body(error, "")
             await _respond(send, error.status, body, error.headers)
             return
-        if path == "/readyz" and self.gateway.draining:
-            await _respond(send, 503, _json({"status": "draining", "in_flight": len(self.gateway.active)}))
-        else:
-            await _respond(send, 200, _json({"status": "ok", "in_flight": len(self.gateway.active)}))
+        gateway = self.gateway
+        in_flight = len(gateway.active)
+        if path == "/healthz":
+            await _respond(send, 200, _json({"status": "ok", "in_flight": in_flight}))
+            return
+        state = {
+            "status": "draining" if gateway.draining else "ok",
+            "in_flight": in_flight,
+            "queued": gateway.admission.waiting,
+            "upstreams": {name: upstream.in_flight for name, upstream in gateway.upstreams.items()},
+            "tasks": len(asyncio.all_tasks()),
+        }
+        await _respond(send, 503 if gateway.draining else 200, _json(state))
 
     async def _preflight(self, scope: Scope, send: Send) -> None:
         headers = self.gateway.runtime.cors.preflight(scope["headers"])
@@ -58,9 +67,10 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                await self.gateway.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await asyncio.shield(self.gateway.pool.close())
+                await asyncio.shield(self.gateway.close())
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 import time
+from collections.abc import Callable
 
 import msgspec
 
+from sluiceway.admission import Admission
+from sluiceway.config.key_settings import KeySettings, StoredKeys
+from sluiceway.config.settings import Settings
+from sluiceway.config.upstream_settings import UpstreamSettings
 from sluiceway.dialects.table import DEFAULT_ERRORS, DIALECT_PATHS, family_of
 from sluiceway.errors import (
     ClientGone,
@@ -23,14 +29,22 @@ from sluiceway.errors import (
     InvalidRequest,
     WrongMethod,
 )
-from sluiceway.exchange import Exchange, body_too_large
+from sluiceway.exchange import Exchange
 from sluiceway.front import client_transport
 from sluiceway.observe.record import Record, new_request_id
 from sluiceway.outbound import Receive, Request, Scope, Send
-from sluiceway.policy.routing import Route
+from sluiceway.policy.addresses import client_address
+from sluiceway.policy.guessing import Guesses
+from sluiceway.policy.prices import tokens_of
+from sluiceway.policy.selection import UpstreamState
+from sluiceway.relay.plan import Timer
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
-from sluiceway.runtime import Runtime
+from sluiceway.runtime import Observer, Runtime
+from sluiceway.sending import body_too_large
+from sluiceway.state.base import State
+from sluiceway.state.memory import MemoryState
+from sluiceway.upstream.healthcheck import HealthChecks
 from sluiceway.upstream.pool import Pool
 from sluiceway.wire.http import Headers, get_header
 
@@ -45,20 +59,72 @@ _JSON_HEADER = (b"content-type", b"application/json")
 
 
 class Gateway:
-    """The data plane of one process. `runtime` may be swapped at any time; requests keep the one they met."""
+    """The data plane of one process. `runtime` may be swapped at any time; requests keep the one they met.
 
-    def __init__(self, runtime: Runtime, pool: Pool) -> None:
-        self.runtime = runtime
-        self.pool = pool
+    What has to outlive a configuration is here: connections, what is known of upstreams, who is in flight, what
+    keys have used up.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stored: StoredKeys | None = None,
+        *,
+        observers: tuple[Observer, ...] = (),
+        pool: Pool | None = None,
+        state: State | None = None,
+    ) -> None:
+        """`stored`: what the keys file holds, None if there is none. `state`: what keys have used; by default it
+        is kept in memory alone."""
+        self.pool = pool or Pool()
+        self.state: State = state or MemoryState()
+        self.upstreams: dict[str, UpstreamState] = {}
         self.active: set[Relay] = set()
         self.draining = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clock = _LoopClock()
+        self.admission = Admission(
+            settings.queue, settings.server.max_in_flight, self.state, clock=self._clock
+        )
+        self._health = HealthChecks(self.pool)
+        self._guesses = Guesses(settings.server.auth_failures_per_minute)
+        self._observers = observers
+        self.runtime = self._build(settings, stored)
+
+    async def start(self) -> None:
+        """In the loop that will serve, before the first request."""
+        self._clock.loop = asyncio.get_running_loop()
+        await self.state.start()
+        self._check_health()
+
+    async def close(self) -> None:
+        """Everything that is still open or running ends."""
+        await self._health.stop()
+        await self.pool.close()
+        await self.state.close()
+
+    def apply(self, settings: Settings, stored: StoredKeys | None = None) -> None:
+        """Another configuration, for the requests that come from now on."""
+        self.runtime = self._build(settings, stored)
+        for upstream in settings.upstreams:
+            self.upstreams[upstream.name].reconfigure(upstream)
+        self._guesses.per_minute = settings.server.auth_failures_per_minute
+        self.admission.reconfigure(settings.queue, settings.server.max_in_flight)
+        for gone in self.upstreams.keys() - self.runtime.upstreams.keys():
+            del self.upstreams[gone]  # what runs there keeps its own reference
+        if self._clock.loop is not None:
+            self._check_health()
+
+    def drain(self) -> None:
+        """Let nobody in any more: neither who comes, nor who waits."""
+        self.draining = True
+        self.admission.drain()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request under `/v1/`. Raises only on cancellation, or to cut an ASGI response."""
         runtime = self.runtime
         # Looked up once: asking for the running loop is a system call (getpid) in CPython 3.11.
-        loop = self._loop = self._loop or asyncio.get_running_loop()
+        loop = self._clock.loop
+        assert loop is not None, "the lifespan protocol comes before requests"
         request = Request(
             scope, receive, scope["headers"], scope["method"], scope["path"], DIALECT_PATHS.get(scope["path"])
         )
@@ -68,18 +134,21 @@ class Gateway:
         own_headers: Headers = [(b"x-request-id", record.request_id.encode())]
         if runtime.cors.enabled:
             own_headers += runtime.cors.headers(request.headers)
+        key: KeySettings | None = None
         try:
-            record.key = runtime.authenticator.check(request.headers)
-            self._admit(request)
+            key = self._authenticate(runtime, request, record)
+            self._check(request)
             await self._receive_body(runtime, request)
-            route = self._route(runtime, request)
             record.model = request.model
-            upstream = runtime.upstreams[route.upstreams[0].name]
-            with upstream.slot():
-                exchange = Exchange(
-                    request, route, upstream, sink, own_headers, record, runtime, self.pool, loop
-                )
-                await self._run(exchange)
+            family = request.dialect.name if request.dialect else family_of(request.path)
+            if key is not None:
+                runtime.authenticator.permit(key, model=request.model, dialect=family)
+                own_headers += await self.state.take(key, record.started)
+            route = runtime.router.route(request.model, family)
+            exchange = Exchange(
+                request, route, key, sink, own_headers, record, runtime, self.pool, self.admission, loop
+            )
+            await self._run(exchange)
         except GatewayError as error:
             _refuse(request, error, sink, own_headers, record)
         except Exception:
@@ -91,24 +160,50 @@ class Gateway:
                 _refuse(request, broken, sink, own_headers, record)
         finally:
             record.finished_at = loop.time()
+            self._account(runtime, key, record)
             self._observe(runtime, record)
         await sink.drained()
 
     async def _run(self, exchange: Exchange) -> None:
-        self.active.add(exchange.relay)
+        relay = exchange.relay
+        self.active.add(relay)
         try:
             await exchange.run()
         finally:
-            self.active.discard(exchange.relay)
+            self.active.discard(relay)
 
     def end_all(self, error: GatewayError) -> None:
         """End every answer that is still running, each in its proper form."""
         for relay in list(self.active):
             relay.stop(error)
 
+    def _build(self, settings: Settings, stored: StoredKeys | None) -> Runtime:
+        return Runtime(
+            settings, stored, state_of=self._state_of, guesses=self._guesses, observers=self._observers
+        )
+
+    def _state_of(self, settings: UpstreamSettings) -> UpstreamState:
+        known = self.upstreams.get(settings.name)
+        if known is None:
+            known = self.upstreams[settings.name] = UpstreamState(settings, random.random)
+        return known
+
+    def _check_health(self) -> None:
+        upstreams = self.runtime.upstreams.items()
+        checks = [(upstream.check(), self.upstreams[name].breaker) for name, upstream in upstreams]
+        self._health.replace((check, breaker) for check, breaker in checks if check is not None)
+
     # ── the verbs ───────────────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, request: Request) -> None:
+    def _authenticate(self, runtime: Runtime, request: Request, record: Record) -> KeySettings | None:
+        if runtime.trusted_proxies:
+            record.client = client_address(record.client, request.headers, runtime.trusted_proxies)
+        key = runtime.authenticator.check(request.headers, address=record.client, now=record.started)
+        if key is not None:
+            record.key = key.name
+        return key
+
+    def _check(self, request: Request) -> None:
         if self.draining:
             raise Draining("the gateway is shutting down")
         if request.dialect is not None and request.method != "POST":
@@ -152,9 +247,13 @@ class Gateway:
         ):
             request.model = _model_of(body)
 
-    def _route(self, runtime: Runtime, request: Request) -> Route:
-        family = request.dialect.name if request.dialect else family_of(request.path)
-        return runtime.router.route(request.model, family)
+    def _account(self, runtime: Runtime, key: KeySettings | None, record: Record) -> None:
+        """What it cost, and whose budget that is."""
+        usage = record.usage
+        if record.upstream is not None and runtime.settings.prices and record.upstream_model is not None:
+            record.cost = runtime.prices.cost(record.upstream, record.upstream_model, usage)
+        if key is not None and (usage is not None or record.cost):
+            self.state.charge(key, tokens_of(usage), record.cost or 0.0, time.time())
 
     def _observe(self, runtime: Runtime, record: Record) -> None:
         for observer in runtime.observers:
@@ -162,6 +261,25 @@ class Gateway:
                 observer(record)
             except Exception:
                 log.exception("an observer failed on request %s", record.request_id)
+
+
+class _LoopClock:
+    """The clock of a loop that does not run yet when the gateway is made; see `relay.plan.Clock`."""
+
+    __slots__ = ("loop",)
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def time(self) -> float:
+        """Seconds, monotonic."""
+        assert self.loop is not None
+        return self.loop.time()
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call once at that time."""
+        assert self.loop is not None
+        return self.loop.call_at(when, callback)
 
 
 # ── parts of the verbs ──────────────────────────────────────────────────────────────────────────────

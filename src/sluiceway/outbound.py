@@ -57,9 +57,19 @@ class Outbound(msgspec.Struct, frozen=True):
     dropped: tuple[str, ...] = ()
 
 
-def prepare(request: Request, route: Route, upstream: UpstreamRuntime, *, max_answer_bytes: int) -> Outbound:
-    """Write the request for that upstream. Raises `InvalidRequest` where it can't be said there."""
-    dialect, parsed, settings = request.dialect, request.parsed, upstream.settings
+def prepare(
+    request: Request,
+    route: Route,
+    upstream: UpstreamRuntime,
+    *,
+    max_answer_bytes: int,
+    parsed: DialectRequest | None = None,
+) -> Outbound:
+    """Write the request for that upstream. Raises `InvalidRequest` where it can't be said there.
+
+    `parsed`: instead of what the client asked.
+    """
+    dialect, parsed, settings = request.dialect, parsed or request.parsed, upstream.settings
     if dialect is None or parsed is None:
         if route.rewrite_to is not None and request.model is not None:
             return Outbound(_with_model(request.body, route.rewrite_to))
@@ -86,8 +96,11 @@ def prepare(request: Request, route: Route, upstream: UpstreamRuntime, *, max_an
     return Outbound(body, _repaired(direct, parsed, upstream))
 
 
-def outbound_head(request: Request, outbound: Outbound, upstream: UpstreamRuntime, runtime: Runtime) -> bytes:
-    """The head for the upstream. The client's credentials go on only where nobody else's are in play."""
+def outbound_head(
+    request: Request, outbound: Outbound, upstream: UpstreamRuntime, key: int | None, runtime: Runtime
+) -> bytes:
+    """The head for the upstream, with its key of that index. The client's credentials go on only where nobody
+    else's are in play."""
     keep: frozenset[bytes] = frozenset()
     if not upstream.has_keys and not runtime.authenticator.required:
         keep = CREDENTIALS - {b"cookie"}
@@ -99,7 +112,7 @@ def outbound_head(request: Request, outbound: Outbound, upstream: UpstreamRuntim
         path: bytes = request.scope["raw_path"]
         query: bytes = request.scope["query_string"]
         target = upstream.base_path + path.removeprefix(b"/v1") + (b"?" + query if query else b"")
-    headers = upstream.request_headers(passed)
+    headers = upstream.request_headers(passed, key)
     declared = get_header(request.headers, b"content-length")
     if request.rest:
         headers.append((b"content-length", declared) if declared else (b"transfer-encoding", b"chunked"))

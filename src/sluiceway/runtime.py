@@ -7,17 +7,23 @@ depend on settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from sluiceway.config.settings import Settings, UpstreamSettings
+from sluiceway.config.key_settings import StoredKey
+from sluiceway.config.settings import Settings
+from sluiceway.config.upstream_settings import UpstreamSettings
 from sluiceway.dialects.repair import REPAIRS, drop_fields, parse_path
-from sluiceway.errors import Overloaded
 from sluiceway.observe.record import Record
-from sluiceway.policy.auth import Authenticator
+from sluiceway.policy.addresses import Networks
 from sluiceway.policy.cors import Cors
+from sluiceway.policy.guessing import Guesses
+from sluiceway.policy.keys import Authenticator
+from sluiceway.policy.prices import Prices
 from sluiceway.policy.routing import Router
+from sluiceway.policy.selection import UpstreamState
 from sluiceway.upstream.dial import proxy_for
+from sluiceway.upstream.healthcheck import Check, check_requests
 from sluiceway.upstream.pool import Target
 from sluiceway.wire.http import CREDENTIALS, Headers
 
@@ -25,15 +31,13 @@ Observer = Callable[[Record], None]
 
 
 class UpstreamRuntime:
-    """One configured upstream: where it is, what is sent to it with every request, how busy it is."""
+    """One configured upstream: where it is, and what is sent to it with every request."""
 
     __slots__ = (
         "_headers",
         "_host",
-        "_key_index",
         "_keys",
         "base_path",
-        "in_flight",
         "repairs",
         "settings",
         "target",
@@ -48,7 +52,6 @@ class UpstreamRuntime:
         self.target = Target(
             url.scheme, url.hostname, port, proxy_for(url.scheme, url.hostname, str(settings.proxy))
         )
-        self.in_flight = 0
         self._host = url.netloc.rpartition("@")[2].encode()
         keys = [str(key).encode() for key in settings.api_keys]
         # Anthropic's API takes its keys in a header of its own.
@@ -56,7 +59,6 @@ class UpstreamRuntime:
             self._keys = [(b"x-api-key", key) for key in keys]
         else:
             self._keys = [(b"authorization", b"Bearer " + key) for key in keys]
-        self._key_index = 0
         self.repairs = [
             REPAIRS[name] for name in settings.repairs if name in REPAIRS
         ]  # "model" needs a request
@@ -71,49 +73,63 @@ class UpstreamRuntime:
         """Whether it authenticates itself; if so, no credential of a client ever reaches it."""
         return bool(self._keys) or any(name in CREDENTIALS for name, _ in self._headers)
 
-    def request_headers(self, passed: Headers) -> Headers:
+    def check(self) -> Check | None:
+        """The active health check of it, with each of its keys in turn; None if there is none."""
+        health = self.settings.health
+        if not health.check_path:
+            return None
+        keys: Iterable[int | None] = range(len(self._keys)) if self._keys else (None,)
+        path = self.base_path + health.check_path.encode()
+        requests = check_requests(path, (self.request_headers([], key) for key in keys))
+        interval_s, timeout_s = health.check_interval_s, health.check_timeout_s
+        return Check(self.settings.name, self.target, requests, interval_s, timeout_s)
+
+    def request_headers(self, passed: Headers, key: int | None) -> Headers:
         """The headers of one request: `passed` on from the client, with the upstream's own in front.
 
-        What the operator configured for this upstream wins over what the client sent. Several keys
-        are used in turn.
+        `key`: the index of the key to send. What the operator configured for this upstream wins over what the
+        client sent.
         """
         own: Headers = [(b"host", self._host), (b"accept-encoding", b"identity")]
-        if self._keys:
-            own.append(self._keys[self._key_index])
-            self._key_index = (self._key_index + 1) % len(self._keys)
+        if key is not None:
+            own.append(self._keys[key])
         if self._headers:
             names = {name for name, _ in self._headers}
             own = [header for header in own if header[0] not in names] + self._headers
             passed = [header for header in passed if header[0] not in names]
         return own + passed
 
-    def slot(self) -> UpstreamRuntime:
-        """For `with`: counts one request in and out again. Raises `Overloaded` at `max_in_flight`."""
-        limit = self.settings.max_in_flight
-        if limit and self.in_flight >= limit:
-            error = Overloaded(
-                f"upstream {self.settings.name!r} has {limit} requests in flight, its max_in_flight"
-            )
-            error.headers.append((b"retry-after", b"1"))
-            raise error
-        return self
-
-    def __enter__(self) -> None:
-        self.in_flight += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.in_flight -= 1
-
 
 class Runtime:
     """See the module. Attributes are read-only by convention."""
 
-    __slots__ = ("authenticator", "cors", "observers", "router", "settings", "upstreams")
+    __slots__ = (
+        "authenticator",
+        "cors",
+        "observers",
+        "prices",
+        "router",
+        "settings",
+        "trusted_proxies",
+        "upstreams",
+    )
 
-    def __init__(self, settings: Settings, *, observers: tuple[Observer, ...] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stored: Iterable[StoredKey] | None,
+        *,
+        state_of: Callable[[UpstreamSettings], UpstreamState],
+        guesses: Guesses,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        """`stored`: what the keys file holds, None if there is none. `state_of`, `guesses`: what lives longer than
+        a configuration."""
         self.settings = settings
-        self.authenticator = Authenticator(settings.keys)
-        self.router = Router(settings.upstreams, settings.models)
+        self.authenticator = Authenticator(settings.keys, stored, guesses)
+        self.router = Router(settings.upstreams, settings.models, state_of, settings.routing)
         self.upstreams = {upstream.name: UpstreamRuntime(upstream) for upstream in settings.upstreams}
         self.cors = Cors(settings.server.cors_origins)
+        self.prices = Prices(settings.prices)
+        self.trusted_proxies = Networks(settings.server.trusted_proxies)
         self.observers = observers

@@ -17,16 +17,13 @@ import pytest
 import typer.main
 
 from sluiceway import errors
+from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.kinds import DIALECT_NAMES
 from sluiceway.config.load import settings_from
-from sluiceway.config.settings import (
-    DIALECT_NAMES,
-    KeySettings,
-    ModelRule,
-    ServerSettings,
-    StreamSettings,
-    UpstreamSettings,
-)
-from sluiceway.observe.record import Record
+from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
+from sluiceway.config.stream_settings import StreamSettings
+from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
+from sluiceway.observe.record import Record, Try
 from sluiceway.translate import chat_request, messages_request, responses_request
 
 ROOT = Path(__file__).parents[2]
@@ -236,6 +233,12 @@ def test_every_make_target_that_is_shown_exists() -> None:
 
 TABLES: Mapping[str, type[msgspec.Struct]] = {
     "server": ServerSettings,
+    "queue": QueueSettings,
+    "routing": RoutingSettings,
+    "failover": FailoverSettings,
+    "health": HealthSettings,
+    "state": StateSettings,
+    "prices": PriceSettings,
     "stream": StreamSettings,
     "upstreams": UpstreamSettings,
     "models": ModelRule,
@@ -253,11 +256,11 @@ def test_every_setting_that_is_mentioned_exists() -> None:
             elif match := re.fullmatch(r"(\w+) = .+", token):
                 assert match[1] in SETTINGS, f"{named(page)}: {token}"
             elif re.fullmatch(r"[a-z_]+_(s|bytes)", token) and page.name != "mock.md":
-                assert token in SETTINGS | set(Record.__struct_fields__), f"{named(page)}: {token}"
+                assert token in SETTINGS | {*Record.__struct_fields__, *Try.__struct_fields__}, f"{named(page)}: {token}"
             elif match := re.fullmatch(r"\[+([a-z]{4,}(?:\.\w+)?)\]+", token):
                 table_, _, dialect = match[1].partition(".")
                 assert table_ in TABLES, f"{named(page)}: {token}"
-                assert dialect in ("", "stream", "DIALECT", *DIALECT_NAMES), f"{named(page)}: {token}"
+                assert dialect in ("", "stream", "health", "DIALECT", *DIALECT_NAMES), f"{named(page)}: {token}"
 
 
 def all_errors() -> list[type[errors.GatewayError]]:

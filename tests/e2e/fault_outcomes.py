@@ -32,16 +32,16 @@ Outcome = Whole | InBand | Refused
 WHOLE = Whole()
 TRUNCATED = Refused(502, "upstream_truncated")
 INVALID = Refused(502, "upstream_invalid")
-LATE = Refused(504, "upstream_timeout")
+LATE = Refused(504, "upstream_timeout_first_event")
 TOO_LARGE = Refused(502, "event_too_large")
 
 # fault (with its argument and further knobs): what a streaming client gets, what one that wants JSON gets.
 OUTCOMES: dict[str, tuple[Outcome, Outcome]] = {
     "slow-headers:0.2": (WHOLE, WHOLE),
     "silent": (LATE, LATE),
-    "stall": (InBand("upstream_timeout"), LATE),
+    "stall": (InBand("upstream_timeout_idle"), Refused(504, "upstream_timeout_idle")),
     "stall:0.2": (WHOLE, WHOLE),
-    "stall-between": (InBand("upstream_timeout"), LATE),
+    "stall-between": (InBand("upstream_timeout_idle"), LATE),
     "stall-between:0.2": (WHOLE, WHOLE),
     "comments:0.05&ttft=0.3": (WHOLE, WHOLE),
     "pings-only:0.05": (LATE, LATE),
@@ -88,7 +88,7 @@ OUTCOMES: dict[str, tuple[Outcome, Outcome]] = {
     "garbage": (INVALID, INVALID),
     "endless-headers": (INVALID, INVALID),
     "endless-event": (InBand("event_too_large"), TOO_LARGE),
-    "endless-body": (InBand("upstream_timeout"), TOO_LARGE),
+    "endless-body": (InBand("upstream_timeout_total"), TOO_LARGE),
 }
 
 

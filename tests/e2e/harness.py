@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import hashlib
 import socket
 import threading
 import time
@@ -13,6 +15,7 @@ import msgspec
 import uvloop
 
 from sluiceway.config.load import settings_from
+from sluiceway.config.stored_keys import StoredKeys
 from sluiceway.mock.testing import RunningMock, running_mock
 from sluiceway.observe.record import Record
 from sluiceway.server import GatewayServer, bound_port, build_server
@@ -21,9 +24,10 @@ from sluiceway.server import GatewayServer, bound_port, build_server
 class RunningGateway:
     """`url` has no path; `base_url` ends in `/v1`; `records` are the requests that are over, oldest first."""
 
-    def __init__(self, server: GatewayServer, records: list[Record]) -> None:
+    def __init__(self, server: GatewayServer, records: list[Record], loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
         self.records = records
+        self._loop = loop
         self.port = bound_port(server)
         self.url = f"http://127.0.0.1:{self.port}"
         self.base_url = f"{self.url}/v1"
@@ -42,7 +46,32 @@ class RunningGateway:
     @property
     def in_flight(self) -> int:
         """Admitted and not yet released, over all upstreams."""
-        return sum(upstream.in_flight for upstream in self.server.gateway.runtime.upstreams.values())
+        return sum(upstream.in_flight for upstream in self.server.gateway.upstreams.values())
+
+    @property
+    def waiting(self) -> int:
+        """Requests in its queue."""
+        return self.server.gateway.admission.waiting
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs or waits, and no place of any kind is taken."""
+        gateway = self.server.gateway
+        taken = self.in_flight + gateway.admission.in_flight + gateway.admission.waiting
+        return not taken and not gateway.active
+
+    def apply(self, config: dict[str, Any], stored: StoredKeys | None = None) -> None:
+        """Put another configuration in force, as a reload does; `stored` is what the keys file then holds."""
+        settings = settings_from(with_free_port(config), {})
+        self.call(lambda: self.server.gateway.apply(settings, stored))
+
+    def call(self, function: Callable[[], object], timeout_s: float = 5.0) -> None:
+        """Have it called in the gateway's own loop, and wait for that."""
+
+        async def called() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(called(), self._loop).result(timeout_s)
 
 
 def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
@@ -55,20 +84,44 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
 
 
 @contextlib.contextmanager
-def running_gateway(config: dict[str, Any]) -> Iterator[RunningGateway]:
-    """Run a gateway with this configuration (as its TOML would be) while the body runs."""
-    config = {**config, "server": {"port": 0, **config.get("server", {})}}
+def running_gateway(config: dict[str, Any], stored: StoredKeys | None = None) -> Iterator[RunningGateway]:
+    """Run a gateway with this configuration (as its TOML would be) while the body runs.
+
+    `stored`: what its keys file holds, None if there is none.
+    """
     records: list[Record] = []
-    server = build_server(settings_from(config, {}), observers=(records.append,))
-    thread = threading.Thread(target=lambda: uvloop.run(server.serve()), daemon=True)
+    loops: list[asyncio.AbstractEventLoop] = []
+    server = build_server(settings_from(with_free_port(config), {}), stored, observers=(records.append,))
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.serve()
+
+    thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive())
     try:
-        yield RunningGateway(server, records)
+        yield RunningGateway(server, records, loops[0])
     finally:
         server.should_exit = True
         thread.join(15)
         assert not thread.is_alive(), "the gateway did not stop"
+
+
+def with_free_port(config: dict[str, Any]) -> dict[str, Any]:
+    """That configuration, on a port that the system chooses unless it says otherwise."""
+    return {**config, "server": {"port": 0, **config.get("server", {})}}
+
+
+def key_table(name: str, plain: str = "", **settings: Any) -> dict[str, Any]:
+    """A table of `[[keys]]`; the key itself is `sk-NAME` unless it is given."""
+    digest = hashlib.sha256((plain or f"sk-{name}").encode()).hexdigest()
+    return {"name": name, "sha256": digest, **settings}
+
+
+def bearer(name: str, **more: str) -> dict[str, str]:
+    """The headers of a request with the key of `key_table(name)`."""
+    return {"authorization": f"Bearer sk-{name}", **more}
 
 
 @contextlib.contextmanager

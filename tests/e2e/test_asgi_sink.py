@@ -22,8 +22,6 @@ from sluiceway.config.load import settings_from
 from sluiceway.gateway import Gateway
 from sluiceway.mock.testing import RunningMock, running_mock
 from sluiceway.observe.record import Record
-from sluiceway.runtime import Runtime
-from sluiceway.upstream.pool import Pool
 
 MIB = 1024 * 1024
 
@@ -38,7 +36,7 @@ class Hosted:
 
     @property
     def in_flight(self) -> int:
-        return sum(upstream.in_flight for upstream in self.gateway.runtime.upstreams.values())
+        return sum(upstream.in_flight for upstream in self.gateway.upstreams.values())
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +56,7 @@ def hosted(request: pytest.FixtureRequest, mock: RunningMock) -> Iterator[Hosted
                     {"name": "brief", "base_url": mock.base_url, "stream": {"idle_s": 0.5}},
                     {"name": "flood", "base_url": upstream.base_url, "include_usage": False},
                 ],
+                "failover": {"max_attempts": 1},
                 "models": [
                     {"name": "brief*", "upstreams": ["brief"]},
                     {"name": "flood", "upstreams": ["flood"]},
@@ -67,7 +66,7 @@ def hosted(request: pytest.FixtureRequest, mock: RunningMock) -> Iterator[Hosted
             {},
         )
         records: list[Record] = []
-        gateway = Gateway(Runtime(settings, observers=(records.append,)), Pool())
+        gateway = Gateway(settings, observers=(records.append,))
         config = uvicorn.Config(
             App(gateway),
             port=0,
@@ -83,7 +82,7 @@ def hosted(request: pytest.FixtureRequest, mock: RunningMock) -> Iterator[Hosted
         thread.start()
         wait_until(lambda: server.started)
         yield Hosted(gateway, server.servers[0].sockets[0].getsockname()[1], records)
-        wait_until(lambda: all(one.in_flight == 0 for one in gateway.runtime.upstreams.values()))
+        wait_until(lambda: all(one.in_flight == 0 for one in gateway.upstreams.values()))
         server.should_exit = True
         thread.join(15)
         assert not thread.is_alive()

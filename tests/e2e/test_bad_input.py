@@ -364,7 +364,7 @@ def test_a_model_name_of_any_length_is_shown_short(gateway: RunningGateway) -> N
 def test_an_upstream_that_is_not_there_is_a_502(gateway: RunningGateway, model: str, stream: bool) -> None:
     status, error = refused_chat(gateway, chat(model, stream=stream))
     # A resolver that does not answer at all is met by connect_s.
-    assert (status, error["code"]) in [(502, "upstream_unreachable"), (504, "upstream_timeout")]
+    assert (status, error["code"]) in [(502, "upstream_unreachable"), (504, "upstream_timeout_connect")]
     assert model == "nowhere" or status == 502
     wait_until(lambda: gateway.records[-1].upstream == model)
 
@@ -499,7 +499,7 @@ def test_an_upstream_that_breaks_the_rules_is_a_502(
 
 @pytest.mark.parametrize(
     ("model", "code"),
-    [("fault-endless-event", "event_too_large"), ("brief?fault=endless-body", "upstream_timeout")],
+    [("fault-endless-event", "event_too_large"), ("brief?fault=endless-body", "upstream_timeout_total")],
 )
 def test_an_answer_without_an_end_meets_its_limit_in_band(
     gateway: RunningGateway, mock: RunningMock, model: str, code: str

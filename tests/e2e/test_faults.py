@@ -104,7 +104,7 @@ def assert_in_band(outcome: InBand, status: int, body: bytes, expected: str) -> 
     assert datas(body)[-1].startswith(b'{"error"')  # nothing follows
     assert b"[DONE]" not in body
     assert b'"finish_reason":"' not in body
-    if outcome.code != "upstream_timeout" or len(body) < LIMIT_BYTES:
+    if outcome.code != "upstream_timeout_total" or len(body) < LIMIT_BYTES:
         assert expected.startswith(message_of(body))
 
 
@@ -142,8 +142,8 @@ def test_a_fault_has_its_outcome_and_leaves_nothing_behind(
     ("fault", "code"),
     [
         ("slow-headers:0.2", None),
-        ("silent", "upstream_timeout"),
-        ("pings-only:0.05", "upstream_timeout"),
+        ("silent", "upstream_timeout_first_event"),
+        ("pings-only:0.05", "upstream_timeout_first_event"),
         ("comments:0.05&ttft=0.3", None),
     ],
 )

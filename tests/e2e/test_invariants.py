@@ -10,7 +10,6 @@ from harness import RawClient, chat, gateway_and_mock, wait_until
 
 from sluiceway.config.load import settings_from
 from sluiceway.observe.record import Record
-from sluiceway.runtime import Runtime
 
 
 def test_an_observer_that_fails_hurts_neither_client_nor_the_next_observer() -> None:
@@ -33,7 +32,7 @@ def test_a_running_stream_keeps_the_runtime_it_began_with() -> None:
         client.post(chat("mock-gpt?tokens=20&tps=50"))
         client.read_until(b"\n\n")
         nowhere = {"upstreams": [{"name": "nowhere", "base_url": "http://127.0.0.1:1/v1"}]}
-        gateway.server.gateway.runtime = Runtime(settings_from(nowhere, {}))
+        gateway.server.gateway.apply(settings_from(nowhere, {}))
         assert client.read_until(b"0\r\n\r\n").endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
         client.post(chat())
         assert client.response()[0] == 502
@@ -41,7 +40,8 @@ def test_a_running_stream_keeps_the_runtime_it_began_with() -> None:
 
 
 def test_a_full_upstream_turns_requests_away_and_takes_them_again() -> None:
-    with gateway_and_mock(upstream={"max_in_flight": 1}) as (gateway, _mock):
+    nobody_waits = {"max_waiting": 0}
+    with gateway_and_mock(upstream={"max_in_flight": 1}, queue=nobody_waits) as (gateway, _mock):
         with RawClient(gateway.port) as first, RawClient(gateway.port) as second:
             first.post(chat("fault-stall"))
             first.read_until(b"\n\n")

@@ -242,7 +242,8 @@ def test_an_answer_that_breaks_raises_after_what_was_said(
 def test_a_rate_limit_is_a_rate_limit_with_its_headers(client: openai.OpenAI) -> None:
     for stream in (True, False):
         with pytest.raises(openai.RateLimitError) as raised:
-            ask(client, "auto?fault=http-429:7", stream=stream)
+            # Another model each time: the key then rests for the one that it was refused.
+            ask(client, f"auto?fault=http-429:7&seed={stream:d}", stream=stream)
         assert raised.value.response.headers["retry-after"] == "7"
         assert raised.value.response.headers["x-ratelimit-remaining-requests"] == "0"
         assert raised.value.code == "rate_limit_exceeded"

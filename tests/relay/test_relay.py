@@ -131,7 +131,7 @@ def test_pings_do_not_keep_a_dead_upstream_alive() -> None:
     for _ in range(40):
         table.data(b": ping\n\n").wait(1)
     assert table.relay.finished
-    assert in_band_error(table.sink.body)["code"] == "upstream_timeout"
+    assert in_band_error(table.sink.body)["code"] == "upstream_timeout_idle"
     assert table.record.heartbeats == 2
 
 
@@ -230,9 +230,9 @@ def test_an_error_event_after_the_first_one_passes_and_is_not_told_twice() -> No
 def test_no_first_event_in_time_is_a_504_before_commit() -> None:
     table = Table(first_event_s=30, commit_after_s=100).connected().wait(31)
     assert table.sink.status == 504
-    assert table.sink.json()["error"]["code"] == "upstream_timeout"
+    assert table.sink.json()["error"]["code"] == "upstream_timeout_first_event"
     assert "first_event_s" in table.sink.json()["error"]["message"]
-    assert table.turns == [False]
+    assert table.turns == [None]
 
 
 def test_the_first_event_clock_runs_from_the_request_through_the_response_head() -> None:
@@ -246,7 +246,7 @@ def test_an_idle_upstream_ends_in_band_after_the_first_event() -> None:
     table.data(chunk("two")).wait(19)
     assert not table.relay.finished
     table.wait(2)
-    assert in_band_error(table.sink.body)["code"] == "upstream_timeout"
+    assert in_band_error(table.sink.body)["code"] == "upstream_timeout_idle"
     assert "abort upstream" in table.log
 
 
@@ -311,12 +311,12 @@ def test_a_client_that_leaves_takes_the_upstream_with_it(phase: str) -> None:
     if phase == "events":
         table.data(chunk("x"))
     table.relay.client_gone()
-    assert table.turns == [False]
+    assert table.turns == [None]
     assert ("abort upstream" in table.log) == (phase != "connecting")
     assert table.record.client_left
     assert not [timer for timer in table.clock.timers if not timer.cancelled]
     table.relay.client_gone()
-    assert table.turns == [False]
+    assert table.turns == [None]
 
 
 def test_drain_reads_on_for_the_usage_after_the_client_left() -> None:
@@ -324,7 +324,7 @@ def test_drain_reads_on_for_the_usage_after_the_client_left() -> None:
     table.relay.client_gone()
     assert table.turns == []
     table.data(FINISH, USAGE, DONE)
-    assert table.turns == [False]
+    assert table.turns == [None]
     assert table.record.usage is not None
     assert table.record.usage.total_tokens == 3
     assert table.sink.body == chunk("one")
@@ -336,7 +336,7 @@ def test_drain_gives_up_in_time() -> None:
     for _ in range(70):
         table.data(chunk("more")).wait(1)
     assert "abort upstream" in table.log
-    assert table.turns == [False]
+    assert table.turns == [None]
 
 
 def test_keep_reads_to_the_end_however_long_it_takes() -> None:
@@ -363,7 +363,7 @@ def test_done_ends_the_answer_before_the_upstream_ends_its_body() -> None:
     table.take_log()
     table.data(DONE + b": trailing\n\n")
     assert table.take_log() == [DONE, "end", "linger"]
-    assert table.turns == [False]
+    assert table.turns == [None]
 
 
 def test_a_finish_reason_and_the_end_of_the_body_are_an_end_too_and_no_marker_is_invented() -> None:
@@ -402,7 +402,7 @@ def test_draining_ends_a_stream_with_an_in_band_error() -> None:
     table.relay.stop(Draining("bye"))
     assert in_band_error(table.sink.body)["code"] == "draining"
     table.relay.stop(Draining("bye"))
-    assert table.turns == [False]
+    assert table.turns == [None]
 
 
 def test_an_event_over_the_limit_drops_the_upstream() -> None:
@@ -415,10 +415,10 @@ def test_an_event_over_the_limit_drops_the_upstream() -> None:
 
 def test_a_stale_connection_asks_for_another_attempt_and_only_if_that_is_safe() -> None:
     table = Table().connected().broken(StaleConnection("dead"))
-    assert table.turns == [True]
+    assert [type(turn) for turn in table.turns] == [StaleConnection]
     assert not table.relay.finished
     table.connected().head().data(chunk("one"), FINISH, DONE)
-    assert table.turns == [True, False]
+    assert table.turns[1:] == [None]
     assert table.record.retries == 1
     once = Table(replayable=False).connected().broken(StaleConnection("dead"))
     assert once.sink.status == 502
@@ -428,7 +428,7 @@ def test_everything_is_released_exactly_once_however_often_it_ends() -> None:
     table = Table().connected().head().data(chunk("one"), FINISH, DONE)
     table.relay.client_gone()
     table.relay.stop(Draining("bye"))
-    assert table.turns == [False]
+    assert table.turns == [None]
     assert table.log.count("linger") == 1
     assert not [timer for timer in table.clock.timers if not timer.cancelled]
 

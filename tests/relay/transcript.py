@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from sluiceway.config.settings import StreamSettings
+from sluiceway.config.stream_settings import StreamSettings
 from sluiceway.dialects.base import Dialect, DialectRequest
 from sluiceway.dialects.chat import CHAT
-from sluiceway.dialects.crossing import Direct
-from sluiceway.errors import UpstreamError
+from sluiceway.dialects.crossing import Crossing, Direct
+from sluiceway.errors import GatewayError, UpstreamError
 from sluiceway.front import TransportListener
 from sluiceway.observe.record import Record
-from sluiceway.relay.plan import Plan
+from sluiceway.relay.attempt import Attempt
+from sluiceway.relay.plan import Failover, NoFailover, Plan
 from sluiceway.relay.relay import Relay
 from sluiceway.upstream.connection import ResponseHead
 from sluiceway.wire.http import Headers
@@ -163,10 +164,11 @@ class Table:
         replayable: bool = True,
         bodiless: bool = False,
         saw_heartbeat: Callable[[bool], bytes] | None = None,
+        failover: Failover | None = None,
         **settings: Any,
     ) -> None:
         self.log: list[Any] = []
-        self.turns: list[bool] = []
+        self.turns: list[GatewayError | None] = []
         self.clock = FakeClock()
         self.sink = FakeSink(self.log)
         self.upstream = FakeUpstream(self.log)
@@ -191,31 +193,47 @@ class Table:
             headers=[(b"x-request-id", b"req_1")],
             bodiless=bodiless,
         )
-        self.relay = Relay(plan, self.sink, self.clock, self.record, self.turns.append)
+        self.relay = Relay(plan, self.sink, self.clock, self.record, failover or NoFailover())
         self.relay.start()
+        self.attempt = self.ask()
+
+    def ask(self, upstream: FakeUpstream | None = None, crossing: Crossing | None = None) -> Attempt:
+        """Another attempt, which what follows is told to."""
+        plan = self.relay.plan
+        self.attempt = Attempt(
+            self.relay,
+            crossing or plan.crossing,
+            plan.settings,
+            self.turns.append,
+            started=self.clock.time(),
+        )
+        self.relay.ask(self.attempt)
+        if upstream is not None:
+            self.attempt.attach(upstream)
+        return self.attempt
 
     def connected(self) -> Table:
-        self.relay.attach(self.upstream)
+        self.attempt.attach(self.upstream)
         return self
 
     def head(self, status: int = 200, headers: Headers = EVENT_STREAM, length: int | None = None) -> Table:
-        self.relay.on_head(ResponseHead(status=status, headers=list(headers), length=length))
+        self.attempt.on_head(ResponseHead(status=status, headers=list(headers), length=length))
         return self
 
     def data(self, *pieces: bytes) -> Table:
         for piece in pieces:
             if self.relay.finished:
                 break
-            self.relay.on_body(piece)
+            self.attempt.on_body(piece)
         return self
 
     def end(self) -> Table:
         if not self.relay.finished:
-            self.relay.on_end()
+            self.attempt.on_end()
         return self
 
     def broken(self, error: UpstreamError) -> Table:
-        self.relay.on_broken(error)
+        self.attempt.on_broken(error)
         return self
 
     def wait(self, seconds: float) -> Table:

@@ -24,7 +24,7 @@ from upstream_helpers import (
     soon,
 )
 
-from sluiceway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from sluiceway.errors import ConnectTimeout, UpstreamError, UpstreamUnreachable
 from sluiceway.upstream.pool import Pool, Target
 
 both_loops = pytest.mark.parametrize("run", LOOPS.values(), ids=LOOPS.keys())
@@ -208,7 +208,7 @@ def test_the_connect_clock_covers_the_whole_way(loop: str, phase: str) -> None:
                 started = asyncio.get_running_loop().time()
                 error = await refusal(target, 0.1)
                 assert asyncio.get_running_loop().time() - started < 2.0
-                assert type(error) is UpstreamTimeout
+                assert type(error) is ConnectTimeout
                 assert error.message == f"no connection to {target.name} within connect_s (0.1 s)"
 
     names: Names = {"silent.test": None, "api.example.test": ["127.0.0.1"]}

@@ -14,6 +14,17 @@ def new_request_id() -> str:
     return f"req_{random.getrandbits(96):024x}"
 
 
+class Try(msgspec.Struct):
+    """One attempt. `key`: which of the upstream's keys, from 0. `after_s`: since the request's arrival.
+    `error_code`: why it failed, None for the one that answered or was not needed any more."""
+
+    upstream: str
+    key: int | None
+    after_s: float
+    status: int | None = None
+    error_code: str | None = None
+
+
 class Record(msgspec.Struct):
     """Filled in while a request passes the eight verbs; complete when it reaches the observers.
 
@@ -29,7 +40,12 @@ class Record(msgspec.Struct):
     key: str | None = None
     dialect: str | None = None
     model: str | None = None
-    upstream: str | None = None
+    upstream: str | None = None  # that answered, or was the last to be asked
+    attempts: list[Try] = msgspec.field(default_factory=list)  # every upstream that was asked, in order
+    queued_s: float = 0.0  # spent waiting for room
+    hedged: bool = False  # a second upstream was asked because the first was slow
+    continued: int = 0  # how often a broken stream was taken up by another upstream
+    upstream_model: str | None = None  # as that upstream calls it
     translated_to: str | None = None  # the dialect that the upstream was asked in, if not the client's
     dropped: tuple[str, ...] = ()  # paths of request fields that the translation left out
     upstream_status: int | None = None
@@ -46,6 +62,7 @@ class Record(msgspec.Struct):
     error_message: str | None = None
     client_left: bool = False
     usage: Usage | None = None
+    cost: float | None = None  # in the currency of [[prices]]; None where no price is known
 
     @property
     def duration_s(self) -> float:
@@ -62,8 +79,16 @@ class Record(msgspec.Struct):
         line: dict[str, object] = {
             name: value
             for name in self.__struct_fields__
-            if not name.endswith("_at") and (value := getattr(self, name)) not in (None, "", False, ())
+            if not name.endswith("_at") and (value := getattr(self, name)) not in (None, "", False, (), [])
         }
+        line.pop("queued_s", None)
+        if self.upstream_model == self.model:
+            line.pop("upstream_model", None)
+        line.pop("attempts", None)
+        if self.queued_s:
+            line["queued_ms"] = round(self.queued_s * 1000, 3)
+        if len(self.attempts) > 1:  # else the line says it all
+            line["attempts"] = msgspec.to_builtins(self.attempts)
         line["duration_ms"] = round(self.duration_s * 1000, 3)
         if (first := self.first_event_s) is not None:
             line["first_event_ms"] = round(first * 1000, 3)

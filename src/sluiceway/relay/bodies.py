@@ -239,32 +239,44 @@ class HeldBody(_Holding):
         return body
 
 
+class ErrorReader(Protocol):
+    """A crossing, or the client's dialect itself."""
+
+    def read_error(self, status: int, body: bytes) -> UpstreamReported:
+        """The upstream's HTTP error. Never raises."""
+        ...
+
+
 class ErrorBody(_Holding):
     """An HTTP error of the upstream that can't go on as it is: read for its message only.
 
-    It came too late for a status, or it is written in a dialect that the client does not speak; then
-    `headers` are those that the client should see with it.
+    It came too late for a status, or it is written in a dialect that the client does not speak, or another
+    upstream may be asked instead; `headers` are those that the client should see with it.
     """
 
-    __slots__ = ("_crossing", "_headers", "_status")
+    __slots__ = ("_headers", "_reader", "_status", "whole")
+    progressed = False  # an error is no answer
 
-    def __init__(self, crossing: Crossing, status: int, headers: Headers) -> None:
+    def __init__(self, reader: ErrorReader, status: int, headers: Headers) -> None:
         super().__init__(0)
-        self._crossing = crossing
+        self._reader = reader
         self._status = status
         self._headers = headers
+        self.whole: bytes | None = None  # once all of it is here
 
     def feed(self, data: bytes) -> bytes:
         self._hold(data)
         if self._held > ERROR_BODY_BYTES:
-            raise self._read()
+            raise self.so_far()
         return b""
 
     def finish(self) -> tuple[bytes, GatewayError | None]:
-        return b"", self._read()
+        self.whole = b"".join(self._pieces)
+        return b"", self.so_far()
 
-    def _read(self) -> UpstreamReported:
-        error = self._crossing.read_error(self._status, b"".join(self._pieces)[:ERROR_BODY_BYTES])
+    def so_far(self) -> UpstreamReported:
+        """The error, as far as its body has come."""
+        error = self._reader.read_error(self._status, b"".join(self._pieces)[:ERROR_BODY_BYTES])
         error.headers += self._headers
         return error
 

@@ -1,12 +1,16 @@
-"""The relay: one answer on its way from the upstream to the client, as a push state machine.
+"""The relay: one answer on its way to the client, as a push state machine.
 
-It is told what happens (bytes, ends, failures, a slow or vanished client, ticks of the clock) by plain
-method calls, and acts by plain method calls on a sink and an upstream connection. No task, queue or
-future exists per event, and nothing in here awaits: what it does is testable as a transcript.
+It is told what happens (an attempt that begins, completes or fails, a slow or vanished client, ticks of the
+clock) by plain method calls, and acts by plain method calls on a sink. No task, queue or future exists
+per event, and nothing in here awaits: what it does is testable as a transcript.
 
-    upstream ── on_head, on_body, on_end, on_broken ──►┌───────┐── start, write, end ──► sink
-    clock    ── tick ─────────────────────────────────►│ Relay │
-    client   ── client_paused, _resumed, _gone ───────►└───────┘── pause, resume, abort ──► upstream
+    attempt ── first, begin, complete, failed ─────────►┌───────┐── start, write, end ──► sink
+    clock   ── tick ───────────────────────────────────►│ Relay │
+    client  ── client_paused, _resumed, _gone ─────────►└───────┘── pause, resume, let_go ──► attempts
+
+Usually there is one attempt; another one follows when it fails before any of its answer was written, or runs
+beside it for a while (hedging). This half owns commit, heartbeats, clocks and endings; `attempt.py` is
+the upstream's half.
 
 Rules it keeps (design, section 5): whole events, verbatim, commit, terminal, heartbeats prove nothing.
 """
@@ -15,39 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sluiceway.dialects.base import Follower
-from sluiceway.errors import (
-    ClientGone,
-    EventTooLarge,
-    GatewayError,
-    StaleConnection,
-    UpstreamError,
-    UpstreamInvalid,
-    UpstreamTruncated,
-)
+from sluiceway.errors import ClientGone, GatewayError, IdleTimeout, UpstreamTruncated
 from sluiceway.observe.record import Record
-from sluiceway.relay.bodies import (
-    AggregatedBody,
-    Body,
-    ErrorBody,
-    EventsBody,
-    ExplodedBody,
-    HeldBody,
-    OpaqueBody,
-    skip_blank,
-    sniff_events,
-)
+from sluiceway.relay.attempt import Attempt
+from sluiceway.relay.bodies import AggregatedBody, ErrorBody, EventsBody, ExplodedBody, OpaqueBody
 from sluiceway.relay.clocks import NEVER, Clocks
-from sluiceway.relay.plan import Clock, Plan, Timer, Upstream
+from sluiceway.relay.plan import Clock, Failover, NoFailover, Plan, Timer
 from sluiceway.relay.sinks import NOWHERE, Sink
-from sluiceway.upstream.connection import ResponseHead
-from sluiceway.wire.http import (
-    EVENT_STREAM_HEADERS,
-    Headers,
-    client_response_headers,
-    error_headers,
-    get_header,
-)
+from sluiceway.wire.http import EVENT_STREAM_HEADERS, Headers, client_response_headers, get_header
 
 # After the answer's end, how long the upstream may take to end its body too, so that its connection can
 # be used again. Past that the connection is worth less than the socket.
@@ -57,62 +36,50 @@ LINGER_S = 1.0
 # with them in one write.
 HEAD_HOLD_S = 0.02
 
-# RFC 9110 section 15: a status code is a three-digit number, and no class above 5 exists.
-MAX_STATUS = 599
-
 _JSON: Headers = [(b"content-type", b"application/json")]
 _JSON_STREAM: Headers = [*_JSON, *EVENT_STREAM_HEADERS[1:]]
+_NO_FAILOVER = NoFailover()
 
 
 class Relay:
-    """See the module. `notify(stale)` is called once per attempt: the answer is over, or to be asked anew."""
+    """See the module. `on_over()` is called once, when the answer is over, however it ended."""
 
     __slots__ = (
         "_armed_at",
         "_as_events",
-        "_blank_bytes",
-        "_body",
-        "_clocks",
-        "_follower",
-        "_head",
-        "_head_at",
+        "_attempts",
+        "_current",
+        "_failover",
         "_loop",
-        "_open",
-        "_plan",
-        "_settings",
         "_sink",
-        "_start",
-        "_time",
         "_timer",
-        "_upstream",
-        "_write",
+        "clocks",
         "finished",
-        "notify",
+        "on_over",
+        "open",
+        "plan",
         "record",
+        "time",
+        "write",
     )
 
     def __init__(
-        self, plan: Plan, sink: Sink, clock: Clock, record: Record, notify: Callable[[bool], None]
+        self, plan: Plan, sink: Sink, clock: Clock, record: Record, failover: Failover = _NO_FAILOVER
     ) -> None:
-        self._plan = plan
-        self._settings = plan.settings
-        self._sink = sink
-        self._write = sink.write
-        self._loop = clock
-        self._time = clock.time
+        self.plan = plan
         self.record = record
-        self.notify = notify
+        self.time = clock.time
+        self.write = sink.write
+        self.clocks = Clocks(plan.settings, record.arrived_at)
         self.finished = False
-        self._upstream: Upstream | None = None
-        self._head: ResponseHead | None = None
-        self._head_at = 0.0
-        self._body: Body | None = None
-        self._start = b""  # of a body whose kind is not known yet
-        self._blank_bytes = 0
-        self._follower: Follower | None = None
+        self.open = False  # some of the answer itself went to the client
+        self.on_over: Callable[[], object] = nothing
+        self._sink = sink
+        self._loop = clock
+        self._failover = failover
+        self._attempts: list[Attempt] = []  # that are running
+        self._current: Attempt | None = None  # that answers, or is the last to have been asked
         self._as_events = False  # the response was committed as an event stream
-        self._open = False  # some of the answer itself went to the client
-        self._clocks = Clocks(plan.settings, record.arrived_at)
         self._timer: Timer | None = None
         self._armed_at = NEVER
 
@@ -123,124 +90,181 @@ class Relay:
         self._sink.listen(self)
         if self.finished:
             return
-        if self._plan.wants_stream and self._settings.commit_after_s <= 0:
+        if self.plan.wants_stream and self.clocks.settings.commit_after_s <= 0:
             self.tick()
         else:
-            self._rearm()
+            self.rearm()
 
-    def attach(self, upstream: Upstream) -> None:
-        """The request was sent on this connection."""
-        self._upstream = upstream
-        if self._clocks.paused:
-            upstream.pause()
+    def ask(self, attempt: Attempt) -> None:
+        """An upstream is being asked: first of all, or because `Failover` said so, or beside another."""
+        record, clocks = self.record, self.clocks
+        self._attempts.append(attempt)
+        if len(self._attempts) == 1:
+            self._follow(attempt)
+            clocks.began = False
+            if not self.open:
+                record.first_event_at = None
+        if attempt.first_event_by < self._armed_at:
+            self._arm(attempt.first_event_by)
 
     def stop(self, error: GatewayError) -> None:
-        """End the answer from outside (drain, no connection, a bad body), as an error in its proper form."""
+        """End the answer from outside (drain, no upstream, a bad body), as an error in its proper form."""
         if not self.finished:
             self._fail(error)
 
-    # ── from the upstream ───────────────────────────────────────────────────────────────────────────
+    # ── from attempts ───────────────────────────────────────────────────────────────────────────────
 
-    def on_head(self, head: ResponseHead) -> None:
-        """The upstream's status and headers. What becomes of the body is decided with its first bytes."""
-        self._head = head
-        self._head_at = self._time()
-        record = self.record
+    def heard(self, attempt: Attempt) -> None:
+        """Its status and headers came."""
+        head, record = attempt.head, self.record
+        assert head is not None
         record.upstream_status = head.status
         upstream_id = get_header(head.headers, b"x-request-id")
         if upstream_id:
             record.upstream_request_id = upstream_id.decode("latin-1")
-        crossing = self._plan.crossing
-        if head.status > MAX_STATUS:
-            self._fail(
-                UpstreamInvalid(f"the upstream answered with status {head.status}, which HTTP does not have")
-            )
-            return
         if not 200 <= head.status < 300:
             record.error_code = f"upstream_{head.status}"
-            if crossing is not None and (self._sink.started or not crossing.passes_errors):
-                self._body = ErrorBody(crossing, head.status, error_headers(head.headers))
-            else:
-                self._body = OpaqueBody(self._settings.max_answer_bytes)
-        elif crossing is None:
-            self._body = OpaqueBody()
-            self._rearm()
-        elif coding := get_header(head.headers, b"content-encoding"):
-            name = coding.decode("latin-1")[:40]
-            self._fail(UpstreamInvalid(f"the upstream compressed its answer unasked, with {name}"))
 
-    def on_body(self, data: bytes) -> None:
-        """A piece of the upstream's body: the hot path, once per network read."""
-        try:
-            body = self._body
-            if body is None:
-                body, data = self._choose_body(data)
-                if body is None:
-                    return
-            out = body.feed(data)
-        except GatewayError as error:
-            self._fail(error)
-            return
-        if out:
-            if body.ended:
-                self._complete(out)
-                return
-            if not self._open and not self._let_through(body):
-                return
-            clocks = self._clocks
-            clocks.last_event = clocks.last_write = self._time()
-            self._write(out)
-        elif body.progressed:
-            self._clocks.last_event = self._time()
-            if not self._clocks.began:
-                self._begin()
+    def needs_words(self, attempt: Attempt) -> bool:
+        """Whether an HTTP error has to be read for its message, because it may not go on as it is."""
+        crossing = attempt.crossing
+        if crossing is not None and (self._sink.started or not crossing.passes_errors):
+            return True
+        return len(self._attempts) > 1 or self._failover.might_move(attempt)
 
-    def on_end(self) -> None:
-        """The upstream's body ended cleanly; its connection is free already."""
-        self._upstream = None
-        body = self._body
-        if body is None or (isinstance(body, OpaqueBody) and not self._open):
-            self._end_without_body()
+    def first(self, attempt: Attempt) -> bool:
+        """The first bytes of its answer are at hand. False if they turned out to be an error."""
+        body = attempt.body
+        if body is None or attempt.over:
+            return False
+        if body.error is not None and not attempt.open:
+            if self._another_goes_on(attempt, body.error):
+                return False
+            if not self._sink.started:  # an error can still be a real HTTP error
+                self._fail(body.error)
+                return False
+        self._win(attempt)
+        if not self._sink.started:
+            self._commit(attempt)
+        attempt.open = self.open = True
+        if attempt.preface:
+            self._sink.write(attempt.preface)
+        self.begin(attempt)
+        return True
+
+    def begin(self, attempt: Attempt) -> None:
+        """Its first real event, or body bytes, came: from here on the idle clock runs."""
+        self._win(attempt)
+        clocks = self.clocks
+        attempt.began = clocks.began = True
+        clocks.last_event = now = self.time()
+        if attempt.began_at is None:
+            attempt.began_at = now
+            self._failover.began(attempt)
+        if self.record.first_event_at is None:
+            self.record.first_event_at = now
+        heartbeat_s = clocks.settings.heartbeat_s
+        self._arm(min(clocks.idle_at(), now + heartbeat_s if self._as_events and heartbeat_s else NEVER))
+
+    def complete(self, attempt: Attempt, last: bytes) -> None:
+        """Its answer is whole: `last` are the last bytes."""
+        body = attempt.body
+        assert body is not None
+        if body.error is not None and not attempt.open and self._another_goes_on(attempt, body.error):
             return
-        try:
-            out, error = body.finish()
-        except GatewayError as failure:
-            self._fail(failure)
+        self._win(attempt)
+        if attempt.began_at is None:
+            attempt.began_at = self.time()
+        if self.record.first_event_at is None:
+            self.record.first_event_at = attempt.began_at
+        if self._sink.started:
+            self._sink.end(last)
+        elif body.error is not None:
+            self._fail(body.error)
             return
-        if error is None:
-            self._complete(out)
+        else:
+            self._answer_at_once(attempt, last)
+        self._over(None)
+
+    def ended_without_body(self, attempt: Attempt) -> None:
+        """Its body ended, and there was none."""
+        head, plan = attempt.head, self.plan
+        assert head is not None
+        if plan.bodiless or attempt.crossing is None or not 200 <= head.status < 300:
+            length = head.length if plan.bodiless else None if head.status in (204, 304) else 0
+            self._start_sink(head.status, client_response_headers(head.headers), length)
+            self._sink.end()
+            self._over(None)
+        else:
+            self.failed(attempt, UpstreamTruncated("the upstream answered with an empty body"))
+
+    def failed(self, attempt: Attempt, error: GatewayError) -> None:
+        """Its answer can't go on: another attempt does, or the answer ends as an error."""
+        if attempt.over:
             return
-        if out:
-            if not self._open and not self._let_through(body):
+        if attempt.open:
+            attempt.error = error
+            if self._failover.resumes(attempt, error):
+                self._let_go(attempt)
+                attempt.notify(error)
                 return
-            self._write(out)
+        elif self._another_goes_on(attempt, error):
+            return
         self._fail(error)
 
-    def on_broken(self, error: UpstreamError) -> None:
-        """The connection failed; it is gone already."""
-        self._upstream = None
-        if isinstance(error, StaleConnection) and self._plan.replayable:
-            self.record.retries += 1
-            self.notify(True)
+    def _another_goes_on(self, attempt: Attempt, error: GatewayError) -> bool:
+        """Let a failed attempt go, if another one runs or will: nothing of it was written."""
+        attempt.error = error
+        if len(self._attempts) == 1 and not self._failover.moves(attempt, error):
+            return False
+        self._let_go(attempt)
+        if self._attempts:
+            self._follow(self._attempts[-1])
+        attempt.notify(error)
+        return True
+
+    def _follow(self, attempt: Attempt) -> None:
+        """Of several that were asked, this is the one that counts."""
+        record = self.record
+        self._current = attempt
+        self.clocks.settings = attempt.settings
+        record.upstream_status = record.upstream_request_id = record.error_code = None
+        if attempt.head is not None:
+            self.heard(attempt)
+
+    def _let_go(self, attempt: Attempt) -> None:
+        self._attempts.remove(attempt)
+        if not self._attempts:
+            self.clocks.began = False  # nobody is idle while nobody is asked
+        # The body of an HTTP error may be all but over, and its connection of use for the next request.
+        attempt.let_go(LINGER_S if isinstance(attempt.body, ErrorBody) else 0.0)
+
+    def _win(self, attempt: Attempt) -> None:
+        """Whatever was asked beside it is not needed any more."""
+        if len(self._attempts) == 1:
             return
-        self._fail(error)
+        for other in list(self._attempts):
+            if other is not attempt:
+                self._let_go(other)
+                other.notify(None)
+        self._follow(attempt)
 
     # ── from the client ─────────────────────────────────────────────────────────────────────────────
 
     def client_paused(self) -> None:
         """The client reads slower than the upstream writes: the upstream has to wait."""
-        self._clocks.paused = True
-        self._clocks.last_write = self._time()
-        if self._upstream is not None:
-            self._upstream.pause()
-        self._rearm()
+        self.clocks.paused = True
+        self.clocks.last_write = self.time()
+        for attempt in self._attempts:
+            attempt.pause()
+        self.rearm()
 
     def client_resumed(self) -> None:
         """The client caught up. Its slowness does not count against the upstream's idle clock."""
-        self._clocks.paused = False
-        self._clocks.last_event = self._time()
-        if self._upstream is not None:
-            self._upstream.resume()
+        self.clocks.paused = False
+        self.clocks.last_event = self.time()
+        for attempt in list(self._attempts):
+            attempt.resume()
 
     def client_gone(self) -> None:
         """The client left: let the upstream go too, or read on for as long as the operator wants."""
@@ -248,17 +272,20 @@ class Relay:
             return
         self.record.client_left = True
         self.record.status = self.record.status or ClientGone.status
-        mode = self._settings.on_disconnect
-        if mode == "abort" or self._upstream is None:
+        settings = self.clocks.settings
+        mode = settings.on_disconnect
+        if mode == "abort" or not any(attempt.attached for attempt in self._attempts):
             self._over(ClientGone("the client left"))
             return
         self._sink = NOWHERE
-        self._write = NOWHERE.write
+        self.write = NOWHERE.write
+        for attempt in self._attempts:
+            attempt.write = NOWHERE.write
         if mode == "drain":
-            self._clocks.read_on_until = self._time() + self._settings.drain_after_disconnect_s
-        if self._clocks.paused:
+            self.clocks.read_on_until = self.time() + settings.drain_after_disconnect_s
+        if self.clocks.paused:
             self.client_resumed()
-        self._rearm()
+        self.rearm()
 
     # ── from the clock ──────────────────────────────────────────────────────────────────────────────
 
@@ -266,19 +293,24 @@ class Relay:
         """Act on whatever is due now, and be called again when something next can be."""
         self._timer = None
         self._armed_at = NEVER
-        now = self._time()
-        if (late := self._clocks.overdue(now)) is not None:
-            self._fail(late)
-            return
-        if now >= self._speak_at():
+        now = self.time()
+        if (late := self.clocks.overdue(now)) is not None:
+            if self._current is not None and isinstance(late, IdleTimeout):
+                self.failed(self._current, late)
+            else:
+                self._fail(late)
+        if not self.clocks.began:
+            for attempt in list(self._attempts):
+                if now >= attempt.first_event_by:
+                    attempt.too_late()
+        if not self.finished and now >= self._speak_at():
             self._beat(now)
-        if not self.finished:
-            self._rearm()
+        self.rearm()
 
     def _beat(self, now: float) -> None:
-        plan, sink = self._plan, self._sink
+        plan, sink, attempt = self.plan, self._sink, self._current
         if plan.crossing is None:
-            if self._body is not None and self._let_through(self._body):
+            if attempt is not None and attempt.body is not None and self.first(attempt):
                 sink.flush()
             return
         committed = sink.started
@@ -286,13 +318,13 @@ class Relay:
             self.record.committed_by = "silence"
             self._as_events = plan.wants_stream
             self._start_sink(200, EVENT_STREAM_HEADERS if plan.wants_stream else _JSON_STREAM)
-            if self._head is not None and self._head.status >= 300:
-                # Its headers came in time, its body did not: the error can only go in-band now.
-                self._body = ErrorBody(plan.crossing, self._head.status, [])
-        self._clocks.last_write = now
+            for running in self._attempts:
+                running.committed()
+        self.clocks.last_write = now
         if plan.wants_stream:
-            beats = committed or self._settings.heartbeat_s
-            beat = plan.heartbeat(isinstance(self._body, EventsBody) and self._body.saw_id) if beats else b""
+            beats = committed or self.clocks.settings.heartbeat_s
+            body = attempt.body if attempt is not None else None
+            beat = plan.heartbeat(isinstance(body, EventsBody) and body.saw_id) if beats else b""
         else:
             beat = b"\n"  # RFC 8259 section 2: white space before a JSON value means nothing
         if beat:
@@ -301,11 +333,16 @@ class Relay:
         elif not committed:
             sink.flush()
 
-    def _rearm(self) -> None:
+    def rearm(self) -> None:
         """One timer serves all clocks. It is only moved when something is due earlier than it would ring:
         progress merely makes it ring for nothing, once per period instead of once per event."""
-        if not self.finished:
-            self._arm(min(self._clocks.next_at(), self._speak_at()))
+        if self.finished:
+            return
+        at = min(self.clocks.next_at(), self._speak_at())
+        if not self.clocks.began:
+            for attempt in self._attempts:
+                at = min(at, attempt.first_event_by)
+        self._arm(at)
 
     def _arm(self, at: float) -> None:
         if at < self._armed_at:
@@ -316,73 +353,27 @@ class Relay:
 
     def _speak_at(self) -> float:
         """When silence toward the client must end: by commit first, by heartbeats afterwards."""
-        plan, clocks = self._plan, self._clocks
+        plan, clocks = self.plan, self.clocks
         if clocks.paused:
             return NEVER  # the client has unread bytes enough
         if plan.crossing is None:  # nothing is known about this body, but its head should not wait for it
-            return NEVER if self._head is None or self._open else self._head_at + HEAD_HOLD_S
+            attempt = self._current
+            if attempt is None or attempt.head is None or self.open or isinstance(attempt.body, ErrorBody):
+                return NEVER
+            return attempt.head_at + HEAD_HOLD_S
         if plan.wants_stream and not self._sink.started:
             return clocks.commit_at()
         if self._as_events:
             return clocks.heartbeat_at()
-        return NEVER if self._open else clocks.json_heartbeat_at()
+        return NEVER if self.open else clocks.json_heartbeat_at()
 
-    # ── decisions ───────────────────────────────────────────────────────────────────────────────────
+    # ── the head of the response ────────────────────────────────────────────────────────────────────
 
-    def _choose_body(self, data: bytes) -> tuple[Body | None, bytes]:
-        """A 2xx answer of a dialect: what it is, and what the client wants, decide how it crosses.
-
-        Also gives the bytes to begin with. None while they do not tell: blank lines are no progress.
-        """
-        plan, settings = self._plan, self._settings
-        crossing, head = plan.crossing, self._head
-        assert crossing is not None
-        assert head is not None
-        self._blank_bytes += len(data)
-        start = skip_blank(self._start + data)
-        self._start = b""
-        is_events = sniff_events(get_header(head.headers, b"content-type").lower(), start)
-        if is_events is None:
-            self._start = start
-            if self._blank_bytes > settings.max_answer_bytes > 0:
-                raise EventTooLarge(f"{self._blank_bytes} bytes came, and no answer in them")
-            return None, b""
-        if is_events:
-            if plan.wants_stream:
-                self._follower = crossing.follow()
-                self._body = EventsBody(self._follower, settings.max_event_bytes)
-            else:
-                self._body = AggregatedBody(crossing.collect(), settings.max_event_bytes)
-        elif plan.wants_stream:
-            self._body = ExplodedBody(crossing, settings.max_answer_bytes)
-        else:
-            self._body = HeldBody(crossing, settings.max_answer_bytes)
-        return self._body, start
-
-    def _begin(self) -> None:
-        """The first real event, or body bytes, came: from here on the idle clock runs."""
-        clocks = self._clocks
-        clocks.began = True
-        self.record.first_event_at = clocks.last_event = now = self._time()
-        heartbeat_s = self._settings.heartbeat_s
-        self._arm(min(clocks.idle_at(), now + heartbeat_s if self._as_events and heartbeat_s else NEVER))
-
-    def _let_through(self, body: Body) -> bool:
-        """The first bytes of the answer itself are at hand. False if they turned out to be an error."""
-        if not self._sink.started:
-            if body.error is not None:  # nothing is committed: an error can still be a real HTTP error
-                self._fail(body.error)
-                return False
-            self._commit(body)
-        self._open = True
-        self._begin()
-        return True
-
-    def _commit(self, body: Body) -> None:
+    def _commit(self, attempt: Attempt) -> None:
         """The status line, by the first real event or body bytes (invariant 3)."""
-        head = self._head
+        head = attempt.head
         assert head is not None
-        if self._plan.wants_stream and self._plan.crossing is not None and head.status < 300:
+        if self.plan.wants_stream and attempt.crossing is not None and head.status < 300:
             self.record.committed_by = "event"
             self._as_events = True
             passed = client_response_headers(head.headers, reframed=True)
@@ -390,7 +381,7 @@ class Relay:
         else:
             self.record.committed_by = "body"
             # A JSON answer may have begun with white space, which was not kept.
-            length = head.length if isinstance(body, OpaqueBody) else None
+            length = head.length if isinstance(attempt.body, OpaqueBody) else None
             self._start_sink(head.status, client_response_headers(head.headers), length)
 
     def _start_sink(self, status: int, headers: Headers, length: int | None = None) -> None:
@@ -399,35 +390,25 @@ class Relay:
 
     def _with_own(self, headers: Headers) -> Headers:
         """Add what every response carries; the upstream's own request id is the more useful one."""
-        own = self._plan.headers
+        own = self.plan.headers
         if self.record.upstream_request_id and get_header(headers, b"x-request-id"):
             own = [header for header in own if header[0] != b"x-request-id"]
+        if (
+            self.plan.limited
+        ):  # the upstream's are the operator's, and no two sets can both be true for the client
+            headers = [header for header in headers if not header[0].startswith(b"x-ratelimit-")]
         return [*headers, *own]
 
     # ── endings ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _complete(self, last: bytes) -> None:
-        """The answer is whole: `last` are its last bytes."""
-        if not self._clocks.began:
-            self._clocks.began = True
-            self.record.first_event_at = self._time()
-        if self._sink.started:
-            self._sink.end(last)
-        elif not self._answer_at_once(last):
-            return
-        self._over(None)
-
-    def _answer_at_once(self, whole: bytes) -> bool:
+    def _answer_at_once(self, attempt: Attempt, whole: bytes) -> None:
         """Nothing has been sent, and all of the answer is here: one write, with its length."""
-        body, head = self._body, self._head
+        body, head = attempt.body, attempt.head
         assert head is not None
-        if body is not None and body.error is not None:
-            self._fail(body.error)
-            return False
-        if self._plan.wants_stream and isinstance(body, EventsBody | ExplodedBody):
-            self._commit(body)
+        if self.plan.wants_stream and isinstance(body, EventsBody | ExplodedBody):
+            self._commit(attempt)
             self._sink.end(whole)
-            return True
+            return
         self.record.committed_by = "body"
         self.record.status = head.status
         if isinstance(body, AggregatedBody):
@@ -435,60 +416,67 @@ class Relay:
         else:
             headers = client_response_headers(head.headers)
         self._sink.respond(head.status, self._with_own(headers), whole)
-        return True
-
-    def _end_without_body(self) -> None:
-        head, plan = self._head, self._plan
-        assert head is not None
-        if plan.bodiless or plan.crossing is None or not 200 <= head.status < 300:
-            length = head.length if plan.bodiless else None if head.status in (204, 304) else 0
-            self._start_sink(head.status, client_response_headers(head.headers), length)
-            self._sink.end()
-            self._over(None)
-        else:
-            self._fail(UpstreamTruncated("the upstream answered with an empty body"))
 
     def _fail(self, error: GatewayError) -> None:
         """End the answer as an error, in the most honest form that is still possible."""
-        plan, sink = self._plan, self._sink
+        plan, sink, attempt = self.plan, self._sink, self._current
         if isinstance(error, ClientGone):
             sink.abort()
         elif not sink.started:
-            self.record.committed_by = "error"
-            self.record.status = error.status
-            sink.respond(error.status, self._with_own([*_JSON, *error.headers]), self._error_body(error))
+            self._fail_at_once(error)
         elif self._as_events and plan.crossing is not None:
+            body, follower = (attempt.body, attempt.follower) if attempt is not None else (None, None)
             # What the upstream told the client itself is not told again.
-            told = self._body is not None and self._body.error is not None
-            follower = self._follower or plan.crossing.follow()
-            sink.end(b"" if told else follower.error_event(error))
-        elif self._open:
+            told = self.open and body is not None and body.error is not None
+            sink.end(b"" if told else (follower or plan.crossing.follow()).error_event(error))
+        elif self.open:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole
         else:
             sink.end(self._error_body(error))  # only white space is out
         self._over(error)
 
+    def _fail_at_once(self, error: GatewayError) -> None:
+        """Nothing has been sent: a real HTTP error, in the upstream's own bytes where it is the upstream's."""
+        attempt = self._current
+        own = attempt.own_error(error) if attempt is not None else None
+        if attempt is not None and attempt.head is not None and own is not None:
+            self.record.committed_by = "body"
+            self.record.status = attempt.head.status
+            headers = self._with_own(client_response_headers(attempt.head.headers))
+            self._sink.respond(attempt.head.status, headers, own)
+        else:
+            self.record.committed_by = "error"
+            self.record.status = error.status
+            headers = self._with_own([*_JSON, *error.headers])
+            self._sink.respond(error.status, headers, self._error_body(error))
+
     def _error_body(self, error: GatewayError) -> bytes:
-        return self._plan.errors.error_body(error, self._plan.request_id)
+        return self.plan.errors.error_body(error, self.plan.request_id)
 
     def _over(self, error: GatewayError | None) -> None:
         """Release everything, once."""
         self.finished = True
-        reported = self._body.error if self._body is not None else None
+        record, attempt = self.record, self._current
+        body = attempt.body if attempt is not None else None
+        reported = body.error if body is not None else None
         if (cause := reported or error) is not None:
-            self.record.error_code = cause.code or cause.type
-            self.record.error_message = cause.message
+            record.error_code = cause.code or cause.type
+            record.error_message = cause.message
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._sink.listen(None)
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            if error is None:
-                upstream.linger(LINGER_S)
-            else:
-                upstream.abort()
-        if self._body is not None and self.record.usage is None:
-            self.record.usage = self._body.usage
-        self.record.bytes_out = max(self.record.bytes_out, self._sink.bytes_out)
-        self.notify(False)
+        if body is not None and record.usage is None:
+            record.usage = body.usage
+        record.bytes_out = max(record.bytes_out, self._sink.bytes_out)
+        attempts, self._attempts = self._attempts, []
+        for running in attempts:
+            running.let_go(LINGER_S if error is None else 0.0)
+            running.notify(None)
+        self._current = None  # no circle is left to the collector
+        self._failover = _NO_FAILOVER
+        self.on_over()
+
+
+def nothing() -> None:
+    """Nobody waits."""

@@ -12,7 +12,7 @@ import ssl
 
 from python_socks import ProxyError
 
-from sluiceway.errors import UpstreamTimeout, UpstreamUnreachable
+from sluiceway.errors import ConnectTimeout, UpstreamUnreachable
 from sluiceway.upstream.connection import UpstreamConnection
 from sluiceway.upstream.dial import Target, client_ssl_context, dial
 
@@ -69,7 +69,7 @@ class Pool:
     async def connect(self, target: Target, timeout_s: float) -> UpstreamConnection:
         """A new connection; `timeout_s` 0 waits for as long as the system does.
 
-        Raises `UpstreamTimeout` when the connect clock runs out, else `UpstreamUnreachable` with the reason.
+        Raises `ConnectTimeout` when the connect clock runs out, else `UpstreamUnreachable` with the reason.
         """
         if self._ssl_context is None:  # made late: reading the trust store takes some 20 ms
             self._ssl_context = client_ssl_context()
@@ -83,7 +83,7 @@ class Pool:
         except (OSError, ProxyError, ValueError) as error:
             if clock.expired():  # the system's own ETIMEDOUT is a TimeoutError too
                 message = f"no connection to {target.name} within connect_s ({timeout_s:g} s)"
-                raise UpstreamTimeout(message) from None
+                raise ConnectTimeout(message) from None
             raise UpstreamUnreachable(f"no connection to {target.name}: {_reason(error)}") from None
         if not connection.closed:  # else the exchange to come will be told
             self._open.add(connection)
