@@ -135,6 +135,7 @@ class Gateway:
         if runtime.cors.enabled:
             own_headers += runtime.cors.headers(request.headers)
         key: KeySettings | None = None
+        limited = False
         try:
             key = self._authenticate(runtime, request, record)
             self._check(request)
@@ -143,10 +144,22 @@ class Gateway:
             family = request.dialect.name if request.dialect else family_of(request.path)
             if key is not None:
                 runtime.authenticator.permit(key, model=request.model, dialect=family)
-                own_headers += await self.state.take(key, record.started)
+                limits = await self.state.take(key, record.started)
+                own_headers += limits
+                limited = bool(limits)
             route = runtime.router.route(request.model, family)
             exchange = Exchange(
-                request, route, key, sink, own_headers, record, runtime, self.pool, self.admission, loop
+                request,
+                route,
+                key,
+                sink,
+                own_headers,
+                record,
+                runtime,
+                self.pool,
+                self.admission,
+                loop,
+                limited=limited,
             )
             await self._run(exchange)
         except GatewayError as error:
