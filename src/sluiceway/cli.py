@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from sluiceway import __version__
-from sluiceway.config.load import ConfigError, find_config, load, settings_from
-from sluiceway.config.settings import Settings
+from sluiceway.cli_keys import keys_app
+from sluiceway.config.load import ConfigError, find_config, settings_from
+from sluiceway.config.source import Loaded, Source
 from sluiceway.errors import GatewayError
 from sluiceway.mock.settings import MockSettings
-from sluiceway.observe.logs import AccessLog, configure_logging, log_failures
-from sluiceway.policy.auth import new_key
-from sluiceway.runtime import Observer
+from sluiceway.observe.logs import configure_logging
+
+Result = TypeVar("Result")
 
 app = typer.Typer(
     name="sluiceway",
@@ -30,7 +30,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # locals may hold keys
 )
-keys_app = typer.Typer(help="API keys for the gateway's own clients.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
 ConfigOption = Annotated[
@@ -75,22 +74,33 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Instead of `server.port`; 0 takes a free one.", show_default=False)
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Instead of `server.workers`: processes that share the port.", show_default=False),
+    ] = None,
 ) -> None:
     """Run the gateway.
 
     SIGTERM (or Ctrl-C) drains: no new connections, running streams may finish for `server.drain_s`
-    seconds, what is left then ends with an in-band error.
+    seconds, what is left then ends with an in-band error; a second one ends the waiting. SIGHUP reads the
+    configuration again.
     """
-    settings = _load(config, host=host, port=port)
-    configure_logging(settings.server.log_level)
-    asyncio_run(_serve(settings))
+    source = _source(config, host=host, port=port, workers=workers)
+    loaded = _load(source)
+    configure_logging(loaded.settings.server.log_level)
+    if loaded.settings.server.workers > 1:
+        from sluiceway.workers import supervise
+
+        raise typer.Exit(asyncio_run(supervise(source, loaded, _announce)))
+    asyncio_run(_serve(loaded, source))
 
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Read the configuration and say what it means, or everything that is wrong with it. Starts nothing."""
     path = find_config(config, os.environ, Path.cwd())
-    settings = _load(config)
+    loaded = _load(_source(config))
+    settings = loaded.settings
     _out.print(f"[green]ok[/green] {path or 'no file: upstreams from the environment'}")
     for upstream in settings.upstreams:
         speaks = ", ".join(upstream.dialects)
@@ -102,7 +112,7 @@ def check(config: ConfigOption = None) -> None:
         _out.print(f"  model {rule.name}: {' then '.join(rule.upstreams)}{renamed}")
     if not settings.models:
         _out.print("  models: every model goes to every upstream, in order")
-    _out.print(f"  clients: {_who_may(settings)}")
+    _out.print(f"  clients: {_who_may(loaded)}")
 
 
 @app.command()
@@ -151,39 +161,37 @@ def mock(
     asyncio_run(_mock(settings, host, port))
 
 
-@keys_app.command("new")
-def keys_new(
-    name: Annotated[str, typer.Argument(help="Who will use it; shown in logs and records.")],
-) -> None:
-    """Make a key for a client. It is shown once; the configuration holds only its SHA-256."""
-    plain, digest = new_key()
-    _err.print("The key, shown this once:", style="dim")
-    _out.print(plain)
-    _err.print("\nFor the configuration file:", style="dim")
-    quoted = json.dumps(name, ensure_ascii=False)  # TOML's basic strings escape as JSON's do
-    _err.print(f'[[keys]]\nname = {quoted}\nsha256 = "{digest}"', markup=False)
+def _source(path: Path | None, **options: object) -> Source:
+    """`options`: keys of `[server]` that the command line gives, None where it does not."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return Source(find_config(path, os.environ, Path.cwd()), given)
 
 
-def _load(path: Path | None, *, host: str | None = None, port: int | None = None) -> Settings:
+def _load(source: Source) -> Loaded:
     try:
-        overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        return load(find_config(path, os.environ, Path.cwd()), os.environ, server=overrides)
+        return source.load()
     except ConfigError as error:
         _err.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
 
 
-def _who_may(settings: Settings) -> str:
-    if settings.keys:
-        return f"need one of {len(settings.keys)} key{'s' if len(settings.keys) != 1 else ''}"
-    return "need no key"
+def _who_may(loaded: Loaded) -> str:
+    count = len(loaded.settings.keys) + sum(not key.revoked for key in loaded.stored or ())
+    if not count and loaded.stored is None:
+        return "need no key"
+    return f"need one of {count} key{'s' if count != 1 else ''}"
 
 
-def describe(settings: Settings, port: int) -> str:
+def describe(loaded: Loaded, port: int) -> str:
     """The one line that `serve` prints when it is ready."""
+    settings = loaded.settings
     host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
     upstreams = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in settings.upstreams)
-    return f"Sluiceway {__version__} on http://{host}:{port} → {upstreams}; clients {_who_may(settings)}"
+    return f"Sluiceway {__version__} on http://{host}:{port} → {upstreams}; clients {_who_may(loaded)}"
+
+
+def _announce(loaded: Loaded, port: int) -> None:
+    _out.print(describe(loaded, port), markup=False)
 
 
 def _list_faults(knobs: dict[str, str]) -> None:
@@ -219,7 +227,7 @@ async def _demo(port: int) -> None:
     async with serving(MockProvider(LIFELIKE)) as provider:
         upstream = {"name": "demo", "base_url": f"http://127.0.0.1:{provider.port}/v1"}
         settings = settings_from({"server": {"port": port}, "upstreams": [upstream]}, {})
-        await _serve(settings, afterwards=_CURL)
+        await _serve(Loaded(settings), afterwards=_CURL)
 
 
 _CURL = """
@@ -232,29 +240,36 @@ A provider that dies in mid-answer: "model": "fault-rst". All faults: sluiceway 
 """
 
 
-async def _serve(settings: Settings, *, afterwards: str = "") -> None:
-    from sluiceway.server import build_server, listen, raise_file_limit, tune_gc  # here: keeps --help quick
+async def _serve(loaded: Loaded, source: Source | None = None, *, afterwards: str = "") -> None:
+    """In this process. `source`: where to read the configuration again, None if nowhere."""
+    from sluiceway.listener import listen  # here: keeps --help quick
+    from sluiceway.reload import Reloader
+    from sluiceway.server import build_server, is_up, observing, raise_file_limit, tune_gc
 
+    settings = loaded.settings
     raise_file_limit()
     listener = listen(settings.server.host, settings.server.port)
-    address = listener.getsockname()
-    access_log = AccessLog() if settings.server.access_log else None
-    observers: tuple[Observer, ...] = (log_failures,) if access_log is None else (log_failures, access_log)
-    server = build_server(settings, observers=observers)
-    serving = asyncio.create_task(server.serve([listener]))
-    _out.print(describe(settings, address[1]), markup=False)
-    if afterwards:
-        _out.print(afterwards.format(address=f"{settings.server.host}:{address[1]}"), markup=False)
-    tune_gc()
-    try:
-        await serving
-    finally:
-        if access_log is not None:
-            access_log.close()
+    port = listener.getsockname()[1]
+    with observing(settings.server) as observers:
+        server = build_server(settings, loaded.stored, observers=observers)
+        reloader = Reloader(source, loaded, server.apply) if source is not None else None
+        serving = asyncio.create_task(server.serve([listener]))
+        if reloader is not None:
+            reloader.start()
+        try:
+            await is_up(server, serving)
+            _announce(loaded, port)
+            if afterwards:
+                _out.print(afterwards.format(address=f"{settings.server.host}:{port}"), markup=False)
+            tune_gc()
+            await serving
+        finally:
+            if reloader is not None:
+                await reloader.close()
 
 
-def asyncio_run(main: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where there is one. A port that can't be had is an error in words."""
+def asyncio_run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run on uvloop where there is one; gives what `main` returns. A port that can't be had is an error in words."""
     factory = None
     if sys.platform != "win32":
         import uvloop
@@ -262,7 +277,7 @@ def asyncio_run(main: Coroutine[Any, Any, None]) -> None:
         factory = uvloop.new_event_loop
     try:
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(main)
+            return runner.run(main)
     except OSError as error:
         _err.print(f"can't listen: {error.strerror or error}", style="red", markup=False)
         raise typer.Exit(1) from None

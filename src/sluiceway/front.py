@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sluiceway.errors import Draining
 from sluiceway.observe.record import new_request_id
 
 EXTENSION = "sluiceway.transport"
@@ -24,6 +25,10 @@ EXTENSION = "sluiceway.transport"
 # read and thrown away before the connection is closed. Closing at once would make the kernel reset the
 # connection, and the client could lose the response (RFC 9112 section 9.6).
 LINGER_S = 2.0
+
+# After our last byte to a client that did not expect it to be our last: how long what it sent meanwhile is
+# read and thrown away, for the same reason. Its bytes are under way for half a round trip, ours as long.
+FAREWELL_S = 1.0
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -55,6 +60,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     listener: TransportListener | None = None
     limits = Limits()
+    draining = False  # set on the class: every answer that begins from now on tells its client to leave
 
     _reading: str | None = "head"  # the part of a request that is still to come: head, body or None
     _read_timer: asyncio.TimerHandle | None = None
@@ -62,6 +68,7 @@ class FrontProtocol(HttpToolsProtocol):
     _trailer_bytes = 0
     _refusal: tuple[int, str] | None = None
     _lingering = False
+    _deaf = False  # our side of the connection has ended
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,6 +79,8 @@ class FrontProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and keep the clock on whatever part of a request is incomplete after it."""
+        if self._deaf:
+            return
         self._head_bytes += len(data)
         if self._reading != "body" and b"pgrade" in data:
             data = _hide_upgrade(data)
@@ -116,6 +125,8 @@ class FrontProtocol(HttpToolsProtocol):
                 raise ValueError("request head too large")  # stops the parser; see send_400_response
         self._head_bytes = self._trailer_bytes = 0
         super().on_headers_complete()  # may refuse the URL
+        if self.draining:
+            self.cycle.keep_alive = False
         self._reading = "body"
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["extensions"] = {EXTENSION: ClientTransport(self)}
@@ -157,23 +168,24 @@ class FrontProtocol(HttpToolsProtocol):
         status, text = self._refusal or (400, "the request is not valid HTTP/1.1")
         self._refuse(status, text)
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, code: str = "invalid_request") -> None:
         """Answer in the shape of the OpenAI API, since no dialect is known yet, and close."""
+        if self._deaf:
+            return
         cycle = self.cycle
         if self._may_speak(cycle):
-            error = {
-                "message": message,
-                "type": "invalid_request_error",
-                "param": None,
-                "code": "invalid_request",
-            }
-            body = msgspec.json.encode({"error": error})
+            kind = "invalid_request_error" if status < 500 else Draining.type
+            body = msgspec.json.encode(
+                {"error": {"message": message, "type": kind, "param": None, "code": code}}
+            )
             head = (
                 f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
                 f"x-request-id: {new_request_id()}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
-        self.transport.close()
+            self._say_goodbye()
+        else:
+            self.transport.close()
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True  # whoever waits for the rest of the body learns that none will come
             cycle.message_event.set()
@@ -213,15 +225,70 @@ class FrontProtocol(HttpToolsProtocol):
 
     def close_gently(self) -> None:
         """Close after the response; if the request is still coming, read on for a moment first."""
-        if self._reading is None or self.transport.is_closing():
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self._reading is None:
+            if self.draining:
+                self._say_goodbye()
+            else:
+                self.transport.close()  # it was the client's wish
             return
         self._lingering = True
         self.flow.resume_reading()
         self.loop.call_later(LINGER_S, self.transport.close)
 
+    # ── draining ────────────────────────────────────────────────────────────────────────────────────
 
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+    def ask_to_leave(self) -> None:
+        """An answer whose head is not written yet says `connection: close`.
+
+        One that has begun without it must not end so: its client may send the next request at once, and has
+        to be told by the answer to that one.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
+
+    @property
+    def is_busy(self) -> bool:
+        """A request is being received, or a response has not left yet. For a running one see the server's tasks."""
+        is_receiving = self._reading == "body" or self._head_bytes > 0
+        return not self._deaf and (is_receiving or self.transport.get_write_buffer_size() > 0)
+
+    def leave(self) -> None:
+        """Nothing is waited for any more: refuse what is still being received, and say goodbye.
+
+        An answer that is being written ends first; ask again.
+        """
+        cycle = self.cycle
+        if self._deaf or self._lingering or self.pipeline or self.transport.is_closing():
+            return
+        is_answered = cycle is None or cycle.response_complete
+        half_a_head = is_answered and self._head_bytes > 0
+        half_a_body = self._reading == "body" and not cycle.response_started
+        if half_a_head or half_a_body:
+            self._refuse(Draining.status, "the gateway is shutting down", Draining.code)
+        elif is_answered:
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """End our side, and read on until the client has ended its own (RFC 9112 section 9.6)."""
+        self._deaf = True
+        self._arm(0)
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.client_gone()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.loop.call_later(FAREWELL_S, self.transport.close)
+
+
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
 
 
 # llhttp hands a connection over as soon as a request wishes to upgrade, and its body is lost; Java's HttpClient

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import resource
 import signal
 import socket
@@ -16,15 +17,17 @@ from typing import Any
 import uvicorn
 
 from sluiceway.app import App
-from sluiceway.config.settings import ServerSettings, Settings
+from sluiceway.config.server_settings import ServerSettings
+from sluiceway.config.settings import Settings
+from sluiceway.config.source import Loaded
+from sluiceway.config.stored_keys import StoredKeys
 from sluiceway.errors import Draining
 from sluiceway.front import FrontProtocol, Limits
 from sluiceway.gateway import Gateway
-from sluiceway.runtime import Observer, Runtime
-from sluiceway.upstream.pool import Pool
-
-# What the kernel may hold of connections that are not accepted yet; bursts of some thousand clients are usual.
-BACKLOG = 4096
+from sluiceway.listener import BACKLOG, HANDSHAKE_S, let_nobody_in
+from sluiceway.observe.logs import AccessLog, log_failures
+from sluiceway.runtime import Observer
+from sluiceway.state.opening import state_of
 
 # nginx's keepalive_timeout: clients and load balancers reuse connections for about this long.
 KEEP_ALIVE_S = 75
@@ -32,8 +35,15 @@ KEEP_ALIVE_S = 75
 # Allocations minus deallocations of containers before the youngest generation is collected.
 GC_THRESHOLD = 20_000
 
+# How often one that starts looks whether it is up.
+START_POLL_S = 0.01
+
 # How often a draining process looks whether it is done.
 DRAIN_POLL_S = 0.05
+
+# How long a draining process on which nothing happens any more keeps its connections open: who is about to use
+# one is then told to leave, instead of finding it closed. Clients that are busy come back within milliseconds.
+LAST_CALL_S = 0.5
 
 # After the last stream was ended with an error, how long its bytes may take to reach the client.
 GRACE_S = 2
@@ -42,15 +52,36 @@ GRACE_S = 2
 class GatewayServer(uvicorn.Server):
     """A uvicorn server that drains: streams may finish for `drain_s`, then end with an in-band error."""
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, drain_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        settings: ServerSettings,
+        front: type[FrontProtocol],
+        *,
+        signals: bool = True,
+    ) -> None:
+        """`signals`: obey SIGINT and SIGTERM; false where somebody else tells it to stop."""
         super().__init__(config)
         self.gateway = gateway
-        self._drain_s = drain_s
+        self._front = front
+        self._signals = signals
+        self._take(settings)
+
+    def apply(self, loaded: Loaded) -> None:
+        """Put another configuration in force, for requests that come from now on."""
+        self.gateway.apply(loaded.settings, loaded.stored)
+        self._take(loaded.settings.server)
+        logging.getLogger("sluiceway").setLevel(loaded.settings.server.log_level.upper())
+
+    def _take(self, settings: ServerSettings) -> None:
+        self._drain_s = settings.drain_s
+        self._front.limits = Limits(settings.head_timeout_s, settings.body_timeout_s, settings.max_head_bytes)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, but a signal that was obeyed is not raised again: a drained gateway exits with 0."""
-        if threading.current_thread() is not threading.main_thread():
+        if not self._signals or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {
@@ -62,22 +93,60 @@ class GatewayServer(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no new connections, wait for running answers, end what is left with an error, stop.
+    def stop(self, *, at_once: bool = False) -> None:
+        """Drain, as the first signal does, or end the waiting, as a second one does."""
+        self.force_exit = self.force_exit or at_once
+        self.should_exit = True
 
-        Kept connections stay open meanwhile: what comes on them is told that the gateway is draining, which
-        is better than a connection that closes under a request.
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, wait for running answers, end what is left with an error, take leave, stop.
+
+        No connection is reset on the way. Kept ones stay open while answers run: whatever is asked on them is
+        answered with 503 and `connection: close`, so that their clients go elsewhere.
         """
-        gateway = self.gateway
-        gateway.draining = True
-        for listener in self.servers:
-            listener.close()
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._drain_s
-        while gateway.active and loop.time() < give_up_at and not self.force_exit:  # noqa: ASYNC110
-            await asyncio.sleep(DRAIN_POLL_S)
-        gateway.end_all(Draining("the gateway is shutting down; the answer is not complete"))
+        give_up_at = asyncio.get_running_loop().time() + self._drain_s
+        self._front.draining = True
+        self.gateway.drain()
+        for connection in self._connections():
+            connection.ask_to_leave()
+        await self._let_nobody_in()
+        await self._all_is_quiet(give_up_at)
+        self.gateway.end_all(Draining("the gateway is shutting down; the answer is not complete"))
+        await self._all_have_left()
         await super().shutdown(sockets)
+
+    async def _let_nobody_in(self) -> None:
+        """Accept whom the kernel let in already, and close the port."""
+        for server in self.servers:
+            for listener in server.sockets:
+                let_nobody_in(listener.fileno())
+        await asyncio.sleep(HANDSHAKE_S)
+        for server in self.servers:
+            server.close()
+
+    async def _all_is_quiet(self, give_up_at: float) -> None:
+        """Wait until no request is received, waits or is answered, and nobody came or left for `LAST_CALL_S`."""
+        loop, state = asyncio.get_running_loop(), self.server_state
+        quiet_since, had_open = loop.time(), -1
+        while (state.connections or state.tasks) and loop.time() < give_up_at and not self.force_exit:
+            has_open = len(state.connections)
+            if has_open != had_open or state.tasks or any(one.is_busy for one in self._connections()):
+                quiet_since, had_open = loop.time(), has_open
+            elif loop.time() - quiet_since >= LAST_CALL_S:
+                return
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    async def _all_have_left(self) -> None:
+        give_up_at = asyncio.get_running_loop().time() + GRACE_S
+        while self.server_state.connections and not self.force_exit:
+            for connection in self._connections():
+                connection.leave()
+            if asyncio.get_running_loop().time() >= give_up_at:
+                return
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    def _connections(self) -> list[FrontProtocol]:
+        return [one for one in self.server_state.connections if isinstance(one, FrontProtocol)]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, a second one of any kind ends the waiting."""
@@ -86,15 +155,30 @@ class GatewayServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def build_server(settings: Settings, *, observers: tuple[Observer, ...] = ()) -> GatewayServer:
-    """Everything, wired: nothing listens yet."""
-    gateway = Gateway(Runtime(settings, observers=observers), Pool())
-    server = settings.server
+def build_server(
+    settings: Settings,
+    stored: StoredKeys | None = None,
+    *,
+    observers: tuple[Observer, ...] = (),
+    worker: int = 0,
+    workers: int = 1,
+) -> GatewayServer:
+    """Everything, wired: nothing listens yet. `stored`: what the keys file holds, None if there is none.
+
+    `worker`: which of `workers` processes that share the port this is, from 0. One of several obeys no signals,
+    since a terminal or service manager sends them to all, and their supervisor then, too.
+    """
+
+    class Front(FrontProtocol):
+        """uvicorn makes protocols from a class, so what all connections share is the class's."""
+
+    state = state_of(settings.state, worker=worker, workers=workers)
+    gateway = Gateway(settings, stored, observers=observers, state=state)
     config = uvicorn.Config(
         App(gateway),
-        host=server.host,
-        port=server.port,
-        http=_front(server),
+        host=settings.server.host,
+        port=settings.server.port,
+        http=Front,
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -106,16 +190,28 @@ def build_server(settings: Settings, *, observers: tuple[Observer, ...] = ()) ->
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return GatewayServer(config, gateway, server.drain_s)
+    return GatewayServer(config, gateway, settings.server, Front, signals=workers == 1)
 
 
-def _front(server: ServerSettings) -> type[FrontProtocol]:
-    """uvicorn makes protocols from a class, so the limits are the class's."""
+async def is_up(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    """Wait until connections are accepted and signals obeyed. Raises what `serving` fails with."""
+    while not server.started:
+        if serving.done():
+            await serving
+        await asyncio.sleep(START_POLL_S)
 
-    class Front(FrontProtocol):
-        limits = Limits(server.head_timeout_s, server.body_timeout_s, server.max_head_bytes)
 
-    return Front
+@contextlib.contextmanager
+def observing(settings: ServerSettings) -> Iterator[tuple[Observer, ...]]:
+    """Those who see every record, while a server runs."""
+    if not settings.access_log:
+        yield (log_failures,)
+        return
+    access_log = AccessLog()
+    try:
+        yield (log_failures, access_log)
+    finally:
+        access_log.close()
 
 
 def tune_gc() -> None:
@@ -134,12 +230,6 @@ def raise_file_limit() -> None:
     with contextlib.suppress(ValueError, OSError):
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Open the port (0: any free one), so that a taken one is known before anything starts. Raises `OSError`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
 
 
 def bound_port(server: uvicorn.Server) -> int:

@@ -126,7 +126,10 @@ def test_help_names_every_command() -> None:
         (["check"], ["--config"]),
         (["demo"], ["--port", "curl"]),
         (["mock"], ["--set", "--list", "fault-rst"]),
-        (["keys", "new"], ["SHA-256"]),
+        (["keys", "new"], ["SHA-256", "--expires", "--models", "--print-only", "--config"]),
+        (["keys", "list"], ["--json", "--config"]),
+        (["keys", "revoke"], ["--config"]),
+        (["keys", "rotate"], ["--grace-s", "--config"]),
     ],
 )
 def test_the_help_of_a_command_says_what_it_takes(command: list[str], words: list[str]) -> None:
@@ -209,19 +212,34 @@ def test_without_a_file_upstreams_come_from_the_environment() -> None:
     assert "sk-from-env" not in done.stdout + done.stderr
 
 
-def test_a_new_key_is_shown_once_with_its_hash_and_nothing_else_on_stdout() -> None:
-    done = run("keys", "new", "team-a")
-    assert done.returncode == 0
+def test_a_new_key_is_shown_once_alone_on_stdout_and_counts_from_then_on(
+    mock: RunningMock, tmp_path: Path
+) -> None:
+    path = config_for(mock, tmp_path)
+    assert "need no key" in run("check", "--config", path).stdout
+    done = run("keys", "new", "team-a", "--config", path)
+    assert done.returncode == 0, done.stderr
     key = done.stdout.strip()
     assert key.startswith("sk-")
     assert len(key) > 40
-    assert 'name = "team-a"' in done.stderr
-    assert hashlib.sha256(key.encode()).hexdigest() in done.stderr
-    assert run("keys", "new", "team-a").stdout.strip() != key
+    assert key not in done.stderr
+    assert hashlib.sha256(key.encode()).hexdigest() in (tmp_path / "sluiceway-keys.json").read_text()
+    assert "need one of 1 key" in run("check", "--config", path).stdout
+    assert run("keys", "revoke", "team-a", "--config", path).returncode == 0
+    assert "need one of 0 keys" in run("check", "--config", path).stdout
+
+
+def test_check_names_what_is_wrong_with_the_keys_file(mock: RunningMock, tmp_path: Path) -> None:
+    path = config_for(mock, tmp_path)
+    (tmp_path / "sluiceway-keys.json").write_text('{"version": 1, "keys": [{"name": "a"}]}')
+    done = run("check", "--config", path)
+    assert done.returncode == 2
+    assert "sluiceway-keys.json has 1 problem" in done.stderr
+    assert "keys[0].sha256: is missing" in done.stderr
 
 
 def test_a_new_keys_table_can_be_pasted_whatever_the_name(mock: RunningMock, tmp_path: Path) -> None:
-    done = run("keys", "new", 'Ann "the key" O\\Neill')
+    done = run("keys", "new", "--print-only", 'Ann "the key" O\\Neill')
     table = done.stderr[done.stderr.index("[[keys]]") :]
     checked = run("check", "--config", config_for(mock, tmp_path, more=table))
     assert checked.returncode == 0, checked.stderr
