@@ -28,7 +28,7 @@ from sluiceway.errors import (
     GatewayError,
     InvalidRequest,
 )
-from sluiceway.observe.record import Record, Try
+from sluiceway.observe.record import Record
 from sluiceway.outbound import Outbound, Request, outbound_head, prepare
 from sluiceway.policy.deadlines import deadlines_of
 from sluiceway.policy.quirks import heartbeat_form
@@ -130,11 +130,17 @@ class Exchange:
         """Returns when the answer is over, however it ended. Raises `GatewayError` if it never began."""
         relay = self.relay
         try:
-            await self._place()
+            if not self._admission.offer(self._ticket):
+                await self._place()
             while not relay.finished:
                 outbound = self._prepare()
                 self._start()
-                await self._try_and_hedge(outbound)
+                pick, self._prospects.pick = self._prospects.pick, None
+                assert pick is not None
+                if self._route.hedge_after_s and not relay.record.hedged and relay.plan.replayable:
+                    await self._try_and_hedge(pick, outbound)
+                else:
+                    await self._try(pick, outbound)
                 if not relay.finished:
                     await self._place_again()
         except GatewayError as error:
@@ -156,8 +162,6 @@ class Exchange:
 
     async def _place(self) -> None:
         """Wait until there is room: at the gateway, for the key, at an upstream."""
-        if self._admission.offer(self._ticket):
-            return
         record, since = self.relay.record, self._loop.time()
         admitted = self._loop.create_task(self._admission.admitted(self._ticket))
         if self._ticket.holding:  # only what processes share has to be asked
@@ -236,15 +240,9 @@ class Exchange:
             if not self._request.rest:
                 self._sink.watch()
 
-    async def _try_and_hedge(self, outbound: Outbound) -> None:
-        """One attempt; and a second one beside it, when the first takes long to begin and the operator wants it."""
-        pick, self._prospects.pick = self._prospects.pick, None
-        assert pick is not None
-        hedge_after_s = self._route.hedge_after_s
-        if not hedge_after_s or self.relay.record.hedged or not self.relay.plan.replayable:
-            await self._try(pick, outbound)
-            return
-        timer = self._loop.call_later(hedge_after_s, self._hedge, pick)
+    async def _try_and_hedge(self, pick: Pick, outbound: Outbound) -> None:
+        """One attempt; and a second one beside it, when the first takes long to begin."""
+        timer = self._loop.call_later(self._route.hedge_after_s, self._hedge, pick)
         try:
             await self._try(pick, outbound)
         finally:
@@ -284,7 +282,7 @@ class Exchange:
             answer_by=self._answer_by,
             preface=self._preface(name),
         )
-        self._prospects.begin(attempt, pick, Try(name, pick.key_index, now - record.arrived_at))
+        self._prospects.begin(attempt, pick, now)
         record.upstream, record.upstream_model = name, self._prospects.model
         record.translated_to, record.dropped = outbound.translated_to, outbound.dropped
         try:
@@ -300,20 +298,16 @@ class Exchange:
     # ── what the relay is given ─────────────────────────────────────────────────────────────────────
 
     def _stream(self, settings: UpstreamSettings) -> StreamSettings:
-        stream = self._runtime.settings.stream_for(self._family, settings)
+        stream = settings.stream[self._family]
         return stream if self._deadlines is None else self._deadlines.lower(stream)
 
     def _plan(self, request_id: str, own_headers: Headers, *, limited: bool) -> Plan:
         """What is decided before an upstream is asked."""
         request = self._request
         dialect, parsed = request.dialect, request.parsed
-        stream = self._stream(self._prospects.candidates[0].settings)
-        crossing: Crossing | None = None
-        if dialect is not None and parsed is not None:
-            crossing = Direct(dialect, parsed, hide_usage=False, max_bytes=stream.max_answer_bytes)
         return Plan(
-            settings=stream,
-            crossing=crossing,
+            settings=self._stream(self._prospects.candidates[0].settings),
+            crossing=self._crossing if parsed is not None else None,
             errors=dialect or DEFAULT_ERRORS,
             wants_stream=parsed is not None and parsed.stream,
             heartbeat=self._heartbeat,
@@ -323,6 +317,13 @@ class Exchange:
             bodiless=request.method == "HEAD",
             limited=limited,
         )
+
+    def _crossing(self) -> Crossing:
+        """Of an answer that is nothing but the gateway's own error."""
+        dialect, parsed = self._request.dialect, self._request.parsed
+        assert dialect is not None
+        assert parsed is not None
+        return Direct(dialect, parsed, hide_usage=False, max_bytes=0)
 
     def _preface(self, upstream: str) -> bytes:
         """What marks the seam where that upstream takes up an answer that broke."""

@@ -13,7 +13,6 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable
 
 import msgspec
 
@@ -37,7 +36,6 @@ from sluiceway.policy.addresses import client_address
 from sluiceway.policy.guessing import Guesses
 from sluiceway.policy.prices import tokens_of
 from sluiceway.policy.selection import UpstreamState
-from sluiceway.relay.plan import Timer
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
 from sluiceway.runtime import Observer, Runtime
@@ -65,6 +63,8 @@ class Gateway:
     keys have used up.
     """
 
+    admission: Admission  # from `start` on
+
     def __init__(
         self,
         settings: Settings,
@@ -81,10 +81,7 @@ class Gateway:
         self.upstreams: dict[str, UpstreamState] = {}
         self.active: set[Relay] = set()
         self.draining = False
-        self._clock = _LoopClock()
-        self.admission = Admission(
-            settings.queue, settings.server.max_in_flight, self.state, clock=self._clock
-        )
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._health = HealthChecks(self.pool)
         self._guesses = Guesses(settings.server.auth_failures_per_minute)
         self._observers = observers
@@ -92,7 +89,10 @@ class Gateway:
 
     async def start(self) -> None:
         """In the loop that will serve, before the first request."""
-        self._clock.loop = asyncio.get_running_loop()
+        settings = self.runtime.settings
+        # Kept, since asking for the running loop is a system call (getpid) in CPython 3.11.
+        self._loop = loop = asyncio.get_running_loop()
+        self.admission = Admission(settings.queue, settings.server.max_in_flight, self.state, clock=loop)
         await self.state.start()
         self._check_health()
 
@@ -108,10 +108,10 @@ class Gateway:
         for upstream in settings.upstreams:
             self.upstreams[upstream.name].reconfigure(upstream)
         self._guesses.per_minute = settings.server.auth_failures_per_minute
-        self.admission.reconfigure(settings.queue, settings.server.max_in_flight)
         for gone in self.upstreams.keys() - self.runtime.upstreams.keys():
             del self.upstreams[gone]  # what runs there keeps its own reference
-        if self._clock.loop is not None:
+        if self._loop is not None:
+            self.admission.reconfigure(settings.queue, settings.server.max_in_flight)
             self._check_health()
 
     def drain(self) -> None:
@@ -122,8 +122,7 @@ class Gateway:
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request under `/v1/`. Raises only on cancellation, or to cut an ASGI response."""
         runtime = self.runtime
-        # Looked up once: asking for the running loop is a system call (getpid) in CPython 3.11.
-        loop = self._clock.loop
+        loop = self._loop
         assert loop is not None, "the lifespan protocol comes before requests"
         request = Request(
             scope, receive, scope["headers"], scope["method"], scope["path"], DIALECT_PATHS.get(scope["path"])
@@ -161,7 +160,12 @@ class Gateway:
                 loop,
                 limited=limited,
             )
-            await self._run(exchange)
+            relay = exchange.relay
+            self.active.add(relay)
+            try:
+                await exchange.run()
+            finally:
+                self.active.discard(relay)
         except GatewayError as error:
             _refuse(request, error, sink, own_headers, record)
         except Exception:
@@ -176,14 +180,6 @@ class Gateway:
             self._account(runtime, key, record)
             self._observe(runtime, record)
         await sink.drained()
-
-    async def _run(self, exchange: Exchange) -> None:
-        relay = exchange.relay
-        self.active.add(relay)
-        try:
-            await exchange.run()
-        finally:
-            self.active.discard(relay)
 
     def end_all(self, error: GatewayError) -> None:
         """End every answer that is still running, each in its proper form."""
@@ -274,25 +270,6 @@ class Gateway:
                 observer(record)
             except Exception:
                 log.exception("an observer failed on request %s", record.request_id)
-
-
-class _LoopClock:
-    """The clock of a loop that does not run yet when the gateway is made; see `relay.plan.Clock`."""
-
-    __slots__ = ("loop",)
-
-    def __init__(self) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    def time(self) -> float:
-        """Seconds, monotonic."""
-        assert self.loop is not None
-        return self.loop.time()
-
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
-        """Call once at that time."""
-        assert self.loop is not None
-        return self.loop.call_at(when, callback)
 
 
 # ── parts of the verbs ──────────────────────────────────────────────────────────────────────────────

@@ -47,6 +47,8 @@ from sluiceway.upstream.connection import ResponseHead
 from sluiceway.wire.http import error_headers, get_header
 
 if TYPE_CHECKING:
+    from sluiceway.observe.record import Try
+    from sluiceway.policy.selection import Pick
     from sluiceway.relay.relay import Relay
 
 # RFC 9110 section 15: a status code is a three-digit number, and no class above 5 exists.
@@ -73,6 +75,7 @@ class Attempt:
         "body",
         "crossing",
         "ended",
+        "entry",
         "error",
         "first_event_by",
         "follower",
@@ -81,9 +84,11 @@ class Attempt:
         "notify",
         "open",
         "over",
+        "pick",
         "preface",
         "settings",
         "started",
+        "told",
         "write",
     )
 
@@ -122,6 +127,10 @@ class Attempt:
         self.follower: Follower | None = None
         self.head: ResponseHead | None = None
         self.head_at = 0.0
+        # Who is asked, where the record says so, whether the state of the upstream has heard: all for `Failover`.
+        self.pick: Pick | None = None
+        self.entry: Try | None = None
+        self.told = False
         self._upstream: Upstream | None = None
         self._start = b""  # of a body whose kind is not known yet
         self._blank_bytes = 0

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class Plan(msgspec.Struct, frozen=True):
     """All that is decided about an answer before an upstream is asked.
 
-    `settings`, `crossing`: until the first attempt brings its own; `crossing` None is a path that is relayed
-    as it is. `errors`: whose shape the gateway's own errors take, the client's dialect where there is one.
+    `settings`: until the first attempt brings its own. `crossing`: makes that of an answer for which nobody was
+    asked; None is a path that is relayed as it is. `errors`: whose shape the gateway's own errors take, the client's dialect where there is one.
     `heartbeat`: the bytes of one heartbeat, given whether an `id:` went out already. `replayable`: the
     request can be sent a second time.
     """
 
     settings: StreamSettings
-    crossing: Crossing | None
+    crossing: Callable[[], Crossing] | None
     errors: Dialect
     wants_stream: bool
     heartbeat: Callable[[bool], bytes]

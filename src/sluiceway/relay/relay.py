@@ -104,8 +104,9 @@ class Relay:
             clocks.began = False
             if not self.open:
                 record.first_event_at = None
-        if attempt.first_event_by < self._armed_at:
-            self._arm(attempt.first_event_by)
+        # The idle clock runs from the first event on; that this timer may serve it saves moving it then.
+        idle_s = attempt.settings.idle_s
+        self._arm(min(attempt.first_event_by, attempt.started + idle_s if idle_s else NEVER))
 
     def stop(self, error: GatewayError) -> None:
         """End the answer from outside (drain, no upstream, a bad body), as an error in its proper form."""
@@ -428,7 +429,7 @@ class Relay:
             body, follower = (attempt.body, attempt.follower) if attempt is not None else (None, None)
             # What the upstream told the client itself is not told again.
             told = self.open and body is not None and body.error is not None
-            sink.end(b"" if told else (follower or plan.crossing.follow()).error_event(error))
+            sink.end(b"" if told else (follower or plan.crossing().follow()).error_event(error))
         elif self.open:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole
         else:

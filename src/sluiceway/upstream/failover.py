@@ -10,8 +10,6 @@ import random
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from sluiceway.config.upstream_settings import FailureName
 from sluiceway.continuation import Continuation
 from sluiceway.errors import GatewayError, Overloaded, RateLimited, UpstreamReported
@@ -38,15 +36,6 @@ MAX_RETRY_AFTER_S = 3600.0
 _ANYWHERE = ("/v1/models",)
 
 
-class _Running(msgspec.Struct, gc=False):
-    """An attempt's pick and its entry in the record. `told`: the upstream's state has heard how it went."""
-
-    pick: Pick
-    entry: Try
-    told: bool = False
-    kind: FailureName | None = None
-
-
 class Prospects:
     """See the module. `candidates`: who may still be asked. `held`: whose place the request's ticket holds;
     `pick`: the same, until it is asked. `last_error`: why the last attempt failed."""
@@ -58,7 +47,6 @@ class Prospects:
         "_record",
         "_request",
         "_route",
-        "_running",
         "_runtime",
         "_tried",
         "budget",
@@ -90,7 +78,6 @@ class Prospects:
             None if route.affinity is None else route.affinity.of(request.headers, key_name, request.parsed)
         )
         self._tried: dict[tuple[str, int | None], FailureName] = {}
-        self._running: dict[Attempt, _Running] = {}
         self.budget = Budget(runtime.settings.failover, record.arrived_at)
         self.model = route.rewrite_to or request.model
         self.candidates: Sequence[Candidate] = route.candidates
@@ -151,28 +138,28 @@ class Prospects:
 
     # ── what attempts met ───────────────────────────────────────────────────────────────────────────
 
-    def begin(self, attempt: Attempt, pick: Pick, entry: Try) -> None:
+    def begin(self, attempt: Attempt, pick: Pick, now: float) -> None:
         """One more attempt."""
-        self._running[attempt] = _Running(pick, entry)
+        record = self._record
+        attempt.pick = pick
+        attempt.entry = entry = Try(pick.settings.name, pick.key_index, now - record.arrived_at)
         self.budget.attempts += 1
-        self._record.attempts.append(entry)
+        record.attempts.append(entry)
 
     def end(self, attempt: Attempt) -> None:
         """It is over, and its place at the upstream is free."""
-        running = self._running[attempt]
-        if not running.told:
+        if not attempt.told:
             self._tell(attempt, attempt.error or attempt.reported)
-        del self._running[attempt]
-        running.pick.release()
+        _pick_of(attempt).release()
 
     def _tell(self, attempt: Attempt, error: GatewayError | None) -> FailureName | None:
         """Tell the upstream's state how it went: why it failed, None if it did not, or not by itself."""
-        running = self._running[attempt]
-        pick, entry = running.pick, running.entry
-        running.told = True
+        pick, entry = _pick_of(attempt), attempt.entry
+        assert entry is not None
+        attempt.told = True
         now, head = self._clock.time(), attempt.head
         entry.status = head.status if head is not None else None
-        kind = running.kind = self._kind_of(attempt, error)
+        kind = self._kind_of(attempt, error)
         if kind is None:
             if attempt.began_at is not None:
                 pick.succeeded(attempt.began_at - attempt.started, now)
@@ -196,26 +183,26 @@ class Prospects:
         return kind_of(error, own_key=self._own_key(attempt), empty=attempt.ended and not attempt.began)
 
     def _own_key(self, attempt: Attempt) -> bool:
-        return self._runtime.upstreams[self._running[attempt].pick.settings.name].has_keys
+        return self._runtime.upstreams[_pick_of(attempt).settings.name].has_keys
 
     # ── whether another attempt follows (relay.plan.Failover) ───────────────────────────────────────
 
     def began(self, attempt: Attempt) -> None:
         """See `Failover`. An answer may go on for minutes, and nobody is to wait so long for a trial's result."""
-        pick = self._running[attempt].pick
+        pick = _pick_of(attempt)
         if pick.is_trial:
             now = self._clock.time()
             pick.began(now - attempt.started, now)
 
     def might_move(self, attempt: Attempt) -> bool:
         """See `Failover`."""
-        failover_on = self._running[attempt].pick.settings.failover_on
+        failover_on = _pick_of(attempt).settings.failover_on
         return self._kind_of(attempt, None) in failover_on and self._may_ask_again()
 
     def moves(self, attempt: Attempt, error: GatewayError) -> bool:
         """See `Failover`."""
         kind = self._tell(attempt, error)
-        if kind not in self._running[attempt].pick.settings.failover_on or not self._may_ask_again():
+        if kind not in _pick_of(attempt).settings.failover_on or not self._may_ask_again():
             return False
         return self._goes_on(error)
 
@@ -243,3 +230,9 @@ class Prospects:
             return False
         # What names no model may create something, which must not happen twice.
         return request.model is not None or request.method in ("GET", "HEAD")
+
+
+def _pick_of(attempt: Attempt) -> Pick:
+    pick = attempt.pick
+    assert pick is not None
+    return pick
