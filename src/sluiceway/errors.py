@@ -157,12 +157,15 @@ class StateUnavailable(_Later):
     type = "overloaded_error"
 
 
-class Draining(GatewayError):
+class Draining(_Later):
     """The process was told to stop; another instance should take the request."""
 
     status = 503
     code = "draining"
     type = "overloaded_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_s=1.0)
 
 
 class ClientGone(GatewayError):
