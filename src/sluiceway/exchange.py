@@ -25,6 +25,7 @@ from sluiceway.dialects.resume import continuation_comment
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import (
     Draining,
+    FirstEventTimeout,
     GatewayError,
     InvalidRequest,
 )
@@ -101,9 +102,7 @@ class Exchange:
         self._loop = loop
         self._family = dialect.name if dialect is not None else OTHER
         self._deadlines = deadlines = deadlines_of(request.headers)
-        self._answer_by = NEVER
-        if deadlines is not None and deadlines.first_event_s is not None:
-            self._answer_by = record.arrived_at + deadlines.first_event_s
+        self._answer_by = NEVER if deadlines is None else deadlines.answer_by(record.arrived_at)
         self._hedge_task: asyncio.Task[None] | None = None
         self._started = False
         self._waiting = False
@@ -192,6 +191,10 @@ class Exchange:
         if relay.finished:
             task.cancel()
         relay.on_over = task.cancel
+        late: asyncio.TimerHandle | None = None
+        if self._answer_by < NEVER and not relay.open:
+            error = FirstEventTimeout("no event came within x-sluiceway-first-event-s")
+            late = self._loop.call_at(self._answer_by, relay.stop, error)
         try:
             await task
         except asyncio.CancelledError:
@@ -199,6 +202,8 @@ class Exchange:
                 raise
         finally:
             relay.on_over = nothing
+            if late is not None:
+                late.cancel()
 
     def _scopes(self) -> list[tuple[str, int]]:
         """What is taken and limited, as processes that share a state call it: for `Ticket.scopes`."""
@@ -279,7 +284,7 @@ class Exchange:
             self._stream(pick.settings),
             settle(turn),
             started=now if record.attempts else record.arrived_at + record.queued_s,
-            answer_by=self._answer_by,
+            answer_by=NEVER if relay.open else self._answer_by,  # what came in time is not asked for again
             preface=self._preface(name),
         )
         self._prospects.begin(attempt, pick, now)

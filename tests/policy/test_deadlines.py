@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluiceway.config.stream_settings import StreamSettings
-from sluiceway.errors import InvalidRequest
+from sluiceway.errors import FirstEventTimeout, GatewayError, IdleTimeout, InvalidRequest, UpstreamTruncated
 from sluiceway.policy.deadlines import Deadlines, deadlines_of
 
 
@@ -36,13 +36,13 @@ _LIMIT = st.floats(0, 1000)
 _ASKED = st.none() | st.floats(0.001, 1000)
 
 
-@given(first=_LIMIT, idle=_LIMIT, total=_LIMIT, asked=st.tuples(_ASKED, _ASKED, _ASKED))
+@given(idle=_LIMIT, total=_LIMIT, asked=st.tuples(_ASKED, _ASKED))
 def test_a_client_can_lower_a_clock_and_never_raise_it(
-    first: float, idle: float, total: float, asked: tuple[float | None, float | None, float | None]
+    idle: float, total: float, asked: tuple[float | None, float | None]
 ) -> None:
-    settings = StreamSettings(first_event_s=first, idle_s=idle, total_s=total)
-    lowered = Deadlines(*asked).lower(settings)
-    for name, wish in zip(("first_event_s", "idle_s", "total_s"), asked, strict=True):
+    settings = StreamSettings(idle_s=idle, total_s=total)
+    lowered = Deadlines(None, *asked).lower(settings)
+    for name, wish in zip(("idle_s", "total_s"), asked, strict=True):
         before, after = getattr(settings, name) or float("inf"), getattr(lowered, name) or float("inf")
         assert after == (before if wish is None else min(before, wish))
 
@@ -50,3 +50,26 @@ def test_a_client_can_lower_a_clock_and_never_raise_it(
 def test_nothing_is_made_anew_where_nothing_changes() -> None:
     settings = StreamSettings()
     assert Deadlines(idle_s=1e6).lower(settings) is settings
+
+
+def test_the_first_event_has_one_time_for_all_attempts() -> None:
+    assert Deadlines(first_event_s=5).answer_by(100.0) == 105.0
+    assert Deadlines(idle_s=5).answer_by(100.0) == float("inf")
+    assert Deadlines(first_event_s=5).lower(StreamSettings()).first_event_s == StreamSettings().first_event_s
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "error", "waited_s", "caused"),
+    [
+        (Deadlines(first_event_s=5), FirstEventTimeout("late"), 5.0, True),
+        (Deadlines(first_event_s=5), FirstEventTimeout("late"), 3.0, False),
+        (Deadlines(idle_s=5), FirstEventTimeout("late"), 9.0, False),
+        (Deadlines(idle_s=5), IdleTimeout("late"), 0.0, True),
+        (Deadlines(idle_s=500), IdleTimeout("late"), 0.0, False),
+        (Deadlines(idle_s=5, first_event_s=1), UpstreamTruncated("cut"), 9.0, False),
+    ],
+)
+def test_only_a_clock_that_the_client_has_shortened_is_its_own_affair(
+    deadlines: Deadlines, error: GatewayError, waited_s: float, caused: bool
+) -> None:
+    assert deadlines.caused(error, StreamSettings(idle_s=300), waited_s=waited_s) is caused

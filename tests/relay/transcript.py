@@ -184,7 +184,7 @@ class Table:
         )
         plan = Plan(
             settings=stream_settings,
-            crossing=crossing,
+            crossing=None if crossing is None else lambda: crossing,
             errors=dialect or CHAT,
             wants_stream=stream,
             heartbeat=saw_heartbeat or (lambda saw_id: b": beat\n" if saw_id else b": beat\n\n"),
@@ -202,7 +202,7 @@ class Table:
         plan = self.relay.plan
         self.attempt = Attempt(
             self.relay,
-            crossing or plan.crossing,
+            crossing or (plan.crossing() if plan.crossing is not None else None),
             plan.settings,
             self.turns.append,
             started=self.clock.time(),

@@ -29,19 +29,29 @@ class Deadlines(msgspec.Struct, frozen=True):
     total_s: float | None = None
 
     def lower(self, settings: StreamSettings) -> StreamSettings:
-        """The clocks of an answer, with the client's own where they are shorter; a clock that is off is longest."""
+        """The idle and total clock of an answer, the client's own where they are shorter; one that is off is longest.
+
+        The first event is another matter: its clock is the client's for all attempts together, see `answer_by`.
+        """
         lowered = {
             name: asked
-            for name in ("first_event_s", "idle_s", "total_s")
+            for name in ("idle_s", "total_s")
             if (asked := getattr(self, name)) is not None and not 0 < getattr(settings, name) <= asked
         }
         return msgspec.structs.replace(settings, **lowered) if lowered else settings
 
-    def caused(self, error: GatewayError) -> bool:
-        """Whether a clock that the client has shortened ran out: that says nothing about the upstream."""
-        return (isinstance(error, FirstEventTimeout) and self.first_event_s is not None) or (
-            isinstance(error, IdleTimeout) and self.idle_s is not None
-        )
+    def answer_by(self, arrived_at: float) -> float:
+        """Until when the first event has to be there; infinite if the client did not say."""
+        return math.inf if self.first_event_s is None else arrived_at + self.first_event_s
+
+    def caused(self, error: GatewayError, settings: StreamSettings, *, waited_s: float) -> bool:
+        """Whether a clock that the client has shortened ran out: that says nothing about the upstream.
+
+        `settings`: the operator's. `waited_s`: from the request's arrival to the end of its time for a first event.
+        """
+        if isinstance(error, FirstEventTimeout):
+            return self.first_event_s is not None and waited_s >= self.first_event_s
+        return isinstance(error, IdleTimeout) and self.lower(settings).idle_s != settings.idle_s
 
 
 def deadlines_of(headers: Iterable[tuple[bytes, bytes]]) -> Deadlines | None:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 
+from sluiceway.config.kinds import OTHER
 from sluiceway.config.upstream_settings import FailureName
 from sluiceway.continuation import Continuation
 from sluiceway.errors import GatewayError, Overloaded, RateLimited, UpstreamReported
@@ -178,8 +179,14 @@ class Prospects:
         if head is not None and head.status >= 300:
             reported = error if isinstance(error, UpstreamReported) else None
             return kind_of_status(head.status, self._own_key(attempt), reported)
-        if error is None or (self._deadlines is not None and self._deadlines.caused(error)):
+        if error is None:
             return None
+        if self._deadlines is not None:
+            dialect = self._request.dialect
+            settings = _pick_of(attempt).settings.stream[dialect.name if dialect is not None else OTHER]
+            waited_s = attempt.first_event_by - self._record.arrived_at
+            if self._deadlines.caused(error, settings, waited_s=waited_s):
+                return None
         return kind_of(error, own_key=self._own_key(attempt), empty=attempt.ended and not attempt.began)
 
     def _own_key(self, attempt: Attempt) -> bool:
