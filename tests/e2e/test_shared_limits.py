@@ -319,3 +319,18 @@ def test_what_a_killed_process_held_comes_back(redis: RedisServer, mock: Running
         assert b"[DONE]" in waits.read_until(b"0\r\n\r\n")
         assert ask(one)[0] == 200
         wait_until(lambda: one.idle)
+
+
+def test_workers_of_one_command_keep_to_one_limit_together(redis: RedisServer, tmp_path: Path) -> None:
+    more = f'[state]\nredis = "{redis.url}"\n'
+    with running_turnstile() as turnstile, crowd() as clients:
+        file = write_config(tmp_path, turnstile.base_url, f"max_in_flight = {PLACES}", more)
+        with running(tmp_path, "serve", "--config", str(file), "--workers", "3") as process:
+            for number in range(12):
+                clients.ask(process.port, f"client-{number}")
+            wait_until(lambda: len(turnstile.held) == PLACES)
+            for _ in range(12):
+                turnstile.let_next_go()
+            assert clients.statuses() == [200] * 12
+            assert turnstile.most == PLACES
+            assert process.stop()[0] == 0
