@@ -35,7 +35,7 @@ from sluiceway.outbound import Receive, Request, Scope, Send
 from sluiceway.policy.addresses import client_address
 from sluiceway.policy.guessing import Guesses
 from sluiceway.policy.prices import tokens_of
-from sluiceway.policy.selection import UpstreamState
+from sluiceway.policy.upstream_state import UpstreamState
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
 from sluiceway.runtime import Observer, Runtime

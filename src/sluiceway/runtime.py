@@ -21,7 +21,7 @@ from sluiceway.policy.guessing import Guesses
 from sluiceway.policy.keys import Authenticator
 from sluiceway.policy.prices import Prices
 from sluiceway.policy.routing import Router
-from sluiceway.policy.selection import UpstreamState
+from sluiceway.policy.upstream_state import UpstreamState
 from sluiceway.upstream.dial import proxy_for
 from sluiceway.upstream.healthcheck import Check, check_requests
 from sluiceway.upstream.pool import Target

@@ -256,11 +256,14 @@ def test_every_setting_that_is_mentioned_exists() -> None:
             elif match := re.fullmatch(r"(\w+) = .+", token):
                 assert match[1] in SETTINGS, f"{named(page)}: {token}"
             elif re.fullmatch(r"[a-z_]+_(s|bytes)", token) and page.name != "mock.md":
-                assert token in SETTINGS | {*Record.__struct_fields__, *Try.__struct_fields__}, f"{named(page)}: {token}"
+                recorded = {*Record.__struct_fields__, *Try.__struct_fields__}
+                assert token in SETTINGS | recorded, f"{named(page)}: {token}"
             elif match := re.fullmatch(r"\[+([a-z]{4,}(?:\.\w+)?)\]+", token):
                 table_, _, dialect = match[1].partition(".")
                 assert table_ in TABLES, f"{named(page)}: {token}"
-                assert dialect in ("", "stream", "health", "DIALECT", *DIALECT_NAMES), f"{named(page)}: {token}"
+                assert dialect in ("", "stream", "health", "DIALECT", *DIALECT_NAMES), (
+                    f"{named(page)}: {token}"
+                )
 
 
 def all_errors() -> list[type[errors.GatewayError]]:

@@ -8,7 +8,7 @@ from sluiceway.config.kinds import DialectName
 from sluiceway.config.upstream_settings import ModelRule, RoutingSettings, UpstreamSettings
 from sluiceway.errors import UnknownModel
 from sluiceway.policy.routing import REMEMBERED_NAME_CHARS, REMEMBERED_ROUTES, Route, Router, spoken
-from sluiceway.policy.selection import UpstreamState
+from sluiceway.policy.upstream_state import UpstreamState
 
 
 def upstream(name: str, *dialects: DialectName) -> UpstreamSettings:

@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from sluiceway.config.kinds import Secret
 from sluiceway.config.upstream_settings import FailureName, HealthSettings, SelectName, UpstreamSettings
-from sluiceway.policy.selection import (
-    FADE_S,
-    FAILED_AS_S,
-    TRIAL_RETRY_S,
-    Blocked,
-    Candidate,
-    Pick,
-    UpstreamState,
-    choose,
-)
+from sluiceway.policy.selection import TRIAL_RETRY_S, Blocked, Candidate, Pick, choose
+from sluiceway.policy.upstream_state import FADE_S, FAILED_AS_S, UpstreamState
 
 MODEL = "m"
 HOWS: tuple[SelectName, ...] = ("order", "weighted", "least_in_flight", "fastest")

@@ -18,7 +18,8 @@ from sluiceway.config.kinds import OTHER
 from sluiceway.config.upstream_settings import ModelRule, RoutingSettings, SelectName, UpstreamSettings
 from sluiceway.errors import UnknownModel
 from sluiceway.policy.affinity import OFF, Affinity
-from sluiceway.policy.selection import Candidate, UpstreamState
+from sluiceway.policy.selection import Candidate
+from sluiceway.policy.upstream_state import UpstreamState
 
 # Clients choose model names, so what is remembered about them is bounded in number and in length.
 REMEMBERED_ROUTES = 1024

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class Plan(msgspec.Struct, frozen=True):
     """All that is decided about an answer before an upstream is asked.
 
-    `settings`: until the first attempt brings its own. `crossing`: makes that of an answer for which nobody was
-    asked; None is a path that is relayed as it is. `errors`: whose shape the gateway's own errors take, the client's dialect where there is one.
-    `heartbeat`: the bytes of one heartbeat, given whether an `id:` went out already. `replayable`: the
-    request can be sent a second time.
+    `settings`: until the first attempt brings its own. `crossing`: makes that of an answer for which nobody
+    was asked; None is a path that is relayed as it is. `errors`: whose shape the gateway's own errors take, the
+    client's dialect where there is one. `heartbeat`: the bytes of one heartbeat, given whether an `id:` went
+    out already. `replayable`: the request can be sent a second time.
     """
 
     settings: StreamSettings
