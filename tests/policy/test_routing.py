@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from sluiceway.config.kinds import DialectName
@@ -195,3 +198,16 @@ def test_candidates_know_whether_they_speak_the_clients_dialect() -> None:
         ("b", True),
         ("a", False),
     ]
+
+
+def test_a_router_that_is_replaced_is_gone_at_once() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        old = router([A, B], [rule("*", "a")])
+        old.route("m", "chat")
+        gone = weakref.ref(old)
+        del old
+        assert gone() is None
+    finally:
+        gc.enable()

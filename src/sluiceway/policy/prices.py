@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import functools
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -34,12 +33,13 @@ class Prices:
 
     def __init__(self, prices: Iterable[PriceSettings]) -> None:
         self._rules = [(re.compile(fnmatch.translate(price.model)), price) for price in prices]
-        self._remembered = functools.lru_cache(maxsize=REMEMBERED_PRICES)(self._find)
+        # Not functools' cache, which would be a circle of references, as in `routing`.
+        self._remembered: dict[tuple[str, str], PriceSettings | None] = {}
 
     @property
     def remembered(self) -> int:
         """How many prices are remembered; at most `REMEMBERED_PRICES`."""
-        return self._remembered.cache_info().currsize
+        return len(self._remembered)
 
     def cost(self, upstream: str, model: str, usage: Usage | None) -> float:
         """What a request cost, in the currency of the table; 0.0 for a model without a price.
@@ -51,8 +51,7 @@ class Prices:
         """
         if not self._rules:
             return 0.0
-        found = self._find if len(model) > REMEMBERED_NAME_CHARS else self._remembered
-        price = found(upstream, model)
+        price = self._price(upstream, model)
         if price is None:
             return 0.0
         if usage is None:
@@ -63,6 +62,16 @@ class Prices:
         given = usage.output_tokens or 0
         tokens = (taken - cached) * price.input + cached * price.cached_input + given * price.output
         return price.request + tokens / _PER
+
+    def _price(self, upstream: str, model: str) -> PriceSettings | None:
+        if len(model) > REMEMBERED_NAME_CHARS:
+            return self._find(upstream, model)
+        known = (upstream, model)
+        if known not in self._remembered:
+            if len(self._remembered) >= REMEMBERED_PRICES:
+                del self._remembered[next(iter(self._remembered))]  # the oldest
+            self._remembered[known] = self._find(upstream, model)
+        return self._remembered[known]
 
     def _find(self, upstream: str, model: str) -> PriceSettings | None:
         for pattern, price in self._rules:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import functools
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 
@@ -66,7 +65,7 @@ class Route(msgspec.Struct, frozen=True, eq=False):
 class Router:
     """Routes of one configuration. Pure, but for its memory of routes found before."""
 
-    __slots__ = ("_known", "_remembered", "_routing", "_rules", "_states", "_upstreams")
+    __slots__ = ("__weakref__", "_known", "_remembered", "_routing", "_rules", "_states", "_upstreams")
 
     def __init__(
         self,
@@ -81,12 +80,14 @@ class Router:
         self._routing = routing
         self._rules = [(re.compile(fnmatch.translate(rule.name)), rule) for rule in models]
         self._known = [rule.name for rule in models if not _is_glob(rule.name)]
-        self._remembered = functools.lru_cache(maxsize=REMEMBERED_ROUTES)(self._decide)
+        # Not functools' cache: of a method it is a circle of references, and a configuration that was replaced would
+        # stay in memory until the collector comes by, which it seldom does.
+        self._remembered: dict[tuple[str | None, str | None], Route] = {}
 
     @property
     def remembered(self) -> int:
         """How many routes are remembered; at most `REMEMBERED_ROUTES`."""
-        return self._remembered.cache_info().currsize
+        return len(self._remembered)
 
     def route(self, model: str | None, dialect: str | None) -> Route:
         """The route of a request.
@@ -97,7 +98,13 @@ class Router:
         """
         if model is not None and len(model) > REMEMBERED_NAME_CHARS:
             return self._decide(model, dialect)
-        return self._remembered(model, dialect)
+        route = self._remembered.get((model, dialect))
+        if route is None:
+            route = self._decide(model, dialect)
+            if len(self._remembered) >= REMEMBERED_ROUTES:
+                del self._remembered[next(iter(self._remembered))]  # the oldest
+            self._remembered[model, dialect] = route
+        return route
 
     def _decide(self, model: str | None, dialect: str | None) -> Route:
         rule = self._matching(model)
