@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz docs clean
+.PHONY: help demo test check bench soak fuzz docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,7 +19,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl
 	$(BIN)/sluiceway demo
 
-test: $(READY)  ## all tests, with coverage by module
+test: $(READY)  ## all tests, with coverage by module; installs redis-server where it can
+	scripts/services.sh
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python scripts/coverage_floor.py .coverage.json
 
@@ -32,6 +33,10 @@ check: $(READY)  ## formatting, lint, strict types, generated pages
 bench: $(READY)  ## measure beside nginx and the peers; writes docs/reference/performance.md
 	$(BIN)/python -m bench install
 	$(BIN)/python -m bench run
+
+SOAK_MINUTES ?= 10
+soak: $(READY)  ## mixed load and faults for SOAK_MINUTES; from 10 on writes docs/reference/soak.md
+	$(BIN)/python -m bench soak --minutes $(SOAK_MINUTES)
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY)  ## fuzz the parsers for FUZZ_SECONDS each

@@ -1,4 +1,4 @@
-"""`python -m bench`: run, install the peers, or render saved results again."""
+"""`python -m bench`: run, install the peers, render saved results again, or soak."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import argparse
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import install, peers, report, results, runner, scenarios
 from bench.client import BenchError
+from bench.soak import page as soak_page
+from bench.soak import run as soak
+from bench.soak import verdict as soak_verdict
 
 PAGE = runner.ROOT / "docs/reference/performance.md"
+SOAK_PAGE = runner.ROOT / "docs/reference/soak.md"
+FULL_SOAK_MINUTES = 10.0
 FULL = runner.HOME / "results.json"
 PARTIAL = runner.HOME / "partial.json"
 
@@ -23,14 +29,36 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="measure; a full run updates docs/reference/performance.md")
     run.add_argument("--rounds", type=int, help="rounds for each scenario (5; with --quick 1)")
     run.add_argument("--quick", action="store_true", help="small loads, one round: does everything work?")
-    run.add_argument("--only", action="append", default=[], choices=peers.NAMES, metavar="PEER",
-                     help=f"only this gateway, repeatable: {', '.join(peers.NAMES)}")  # fmt: skip
-    run.add_argument("--scenario", action="append", default=[], choices=scenarios.NAMES, metavar="NAME",
-                     help=f"only this scenario, repeatable: {', '.join(scenarios.NAMES)}")  # fmt: skip
+    known = ", ".join(peers.NAMES)
+    run.add_argument("--only", action="extend", default=[], type=_some_of(peers.NAMES), metavar="PEER,…",
+                     help=f"only these gateways, repeatable: {known}")  # fmt: skip
+    known = ", ".join(scenarios.NAMES)
+    run.add_argument("--scenario", action="extend", default=[], type=_some_of(scenarios.NAMES),
+                     metavar="NAME,…", help=f"only these scenarios, repeatable: {known}")  # fmt: skip
     commands.add_parser("install", help="install the peers that come from PyPI into .bench/")
     render = commands.add_parser("report", help="write saved results into docs/reference/performance.md")
     render.add_argument("results", type=Path, nargs="?", default=FULL)
+    soaking = commands.add_parser("soak", help="mixed load and faults, then: does anything leak?")
+    soaking.add_argument("--minutes", type=float, default=FULL_SOAK_MINUTES,
+                         help="of load; ten or more update the page (default: %(default)s)")  # fmt: skip
+    soaking.add_argument("--seed", type=int, default=1, help="what clients draw their requests from")
+    soaking.add_argument("--clients", type=int, default=60, help="at a time (default: %(default)s)")
+    soaking.add_argument("--no-settle", action="store_true",
+                         help="do not wait a minute until idle connections are closed")  # fmt: skip
     return top
+
+
+def _some_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """Reads a list with commas between; argparse shows the error to whoever mistyped."""
+
+    def read(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"no {name!r}; there are {', '.join(known)}")
+        return names
+
+    return read
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -47,6 +75,24 @@ def measure(arguments: argparse.Namespace) -> None:
         report.write(measured, PAGE)
 
 
+def soak_gateway(arguments: argparse.Namespace) -> None:
+    """Run a soak, publish it if it is a full one, and exit with 1 if it was not passed."""
+    options = soak.Options(
+        arguments.minutes,
+        arguments.seed,
+        arguments.clients,
+        runner.HOME / "soak",
+        settle=not arguments.no_settle,
+    )
+    result = soak.run(options)
+    rendered = soak_page.render(result)
+    print(rendered)
+    if arguments.minutes >= FULL_SOAK_MINUTES:
+        SOAK_PAGE.write_text(report.insert(SOAK_PAGE.read_text(), rendered, soak_page.BEGIN, soak_page.END))
+    if not soak_verdict.passed(result):
+        sys.exit("the soak was not passed")
+
+
 def main() -> None:
     """Entry."""
     arguments = parser().parse_args()
@@ -59,6 +105,8 @@ def main() -> None:
             install.install(runner.HOME)
         elif arguments.command == "report":
             report.write(results.load(arguments.results), PAGE)
+        elif arguments.command == "soak":
+            soak_gateway(arguments)
         else:
             measure(arguments)
     except BenchError as error:

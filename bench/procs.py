@@ -63,6 +63,13 @@ class Process:
         lines = self.log.read_text(errors="replace").splitlines()
         return next((line.strip()[:160] for line in reversed(lines) if line.strip()), "no output")
 
+    def wait(self, longest_s: float) -> int | None:
+        """The exit code of the root, None if it does not end in that time."""
+        try:
+            return self._popen.wait(longest_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def stop(self) -> None:
         """End the whole group: politely, then not. Safe to call twice."""
         with suppress(ProcessLookupError):

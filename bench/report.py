@@ -7,17 +7,23 @@ from pathlib import Path
 
 from bench.results import Results
 from bench.scenarios import SCENARIOS, Column, Scenario
-from bench.targets import verdicts
+from bench.targets import OURS, verdicts
 
 BEGIN = "<!-- bench:begin -->"
 END = "<!-- bench:end -->"
 YARDSTICK = "nginx"
+TEAM = "sluiceway-team"
+TEAM_IS = (
+    f"`{TEAM}` is Sluiceway as a team would configure it: three keys with priorities, rates of requests and "
+    "tokens and limits on requests in flight, such limits on the gateway and on two upstreams, of which the less "
+    "busy one is asked, and prices. No limit is reached."
+)
 NONE = "–"
 
 
 def render(results: Results) -> str:
     """The generated part of the page, without its markers."""
-    parts = [_provenance(results), "## Targets", _targets(results)]
+    parts = [_provenance(results), "## Targets", _targets(results), *_team(results)]
     for scenario in SCENARIOS:
         if results.peers(scenario.name):
             parts += [f"## {scenario.title}", scenario.what, _table(results, scenario)]
@@ -25,13 +31,13 @@ def render(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def insert(page: str, generated: str) -> str:
+def insert(page: str, generated: str, begin_mark: str = BEGIN, end_mark: str = END) -> str:
     """`page` with what stands between the markers replaced. Raises `ValueError` if they are not there."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(begin_mark)
+    _, end, after = rest.partition(end_mark)
     if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{generated}\n{END}{after}"
+        raise ValueError(f"the page has no {begin_mark} … {end_mark}")
+    return f"{before}{begin}\n\n{generated}\n{end}{after}"
 
 
 def write(results: Results, page: Path) -> None:
@@ -51,6 +57,24 @@ def _provenance(results: Results) -> str:
 
 def _targets(results: Results) -> str:
     return _markdown(["target", "measured", ""], verdicts(results))
+
+
+def _team(results: Results) -> list[str]:
+    """What limits cost: the same loads with and without them, in the same alternating rounds."""
+    rows = []
+    for scenario in SCENARIOS:
+        cost, *_ = scenario.columns
+        ours, team, yardstick = (
+            results.median(scenario.name, peer, cost.metric) for peer in (OURS, TEAM, YARDSTICK)
+        )
+        if cost.metric == "cpu_us" and ours and team:
+            ratio = NONE if not yardstick else f"{team / yardstick:.2f}"
+            load = f"{scenario.title}: {cost.heading}"
+            rows.append([load, _number(ours, cost), _number(team, cost), f"{team / ours:.2f}", ratio])
+    if not rows:
+        return []
+    headings = ["load", OURS, TEAM, f"× {OURS}", f"× {YARDSTICK}"]
+    return ["## What keys, limits and two upstreams cost", TEAM_IS, _markdown(headings, rows)]
 
 
 def _table(results: Results, scenario: Scenario) -> str:

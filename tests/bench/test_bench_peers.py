@@ -12,6 +12,7 @@ import pytest
 
 from bench import configs, peers, scenarios
 from bench.install import PINS
+from sluiceway.config.load import settings_from
 
 
 def site(tmp_path: Path) -> peers.Site:
@@ -35,6 +36,18 @@ def test_sluiceway_gets_a_key_and_an_upstream() -> None:
     assert settings["keys"] == [{"name": "bench", "sha256": hashlib.sha256(b"secret").hexdigest()}]
     assert settings["upstreams"][0]["base_url"] == "http://127.0.0.1:5678/v1"
     assert settings["upstreams"][0]["include_usage"] is True
+
+
+def test_the_team_has_three_limited_keys_and_two_limited_upstreams() -> None:
+    settings = settings_from(tomllib.loads(configs.sluiceway_team(1234, 5678, "secret")), {})
+    assert len({key.sha256 for key in settings.keys}) == 3
+    assert settings.keys[0].sha256 == hashlib.sha256(b"secret").hexdigest()
+    assert all(key.requests_per_minute and key.tokens_per_minute for key in settings.keys)
+    assert settings.routing.select == "least_in_flight"
+    assert settings.server.max_in_flight
+    assert all(key.max_in_flight for key in settings.keys)
+    assert all(upstream.max_in_flight for upstream in settings.upstreams)
+    assert len({upstream.base_url for upstream in settings.upstreams}) == 1
 
 
 def test_nginx_does_not_buffer_and_keeps_its_connections() -> None:

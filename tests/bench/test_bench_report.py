@@ -50,6 +50,14 @@ def test_a_ratio_needs_nginx() -> None:
     assert "| envoy | 30.0 | 30.0–30.0 | – |" in render(results(*per_event("envoy", 30)))
 
 
+def test_what_limits_cost_is_told_against_the_gateway_without_them_and_nginx() -> None:
+    measured = results(*per_event("nginx", 10), *per_event("sluiceway", 20), *per_event("sluiceway-team", 22))
+    assert "| 200 streams, an event every 20 ms: CPU µs per event | 20.0 | 22.0 | 1.10 | 2.20 |" in render(
+        measured
+    )
+    assert "two upstreams cost" not in render(results(*per_event("sluiceway", 20)))
+
+
 def test_a_reason_cannot_become_markup() -> None:
     page = render(results(skipped={"envoy": "`rm` <b>\n| x |"}))
     assert "- envoy skipped: `'rm' <b> | x |`" in page
