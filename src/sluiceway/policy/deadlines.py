@@ -44,13 +44,18 @@ class Deadlines(msgspec.Struct, frozen=True):
         """Until when the first event has to be there; infinite if the client did not say."""
         return math.inf if self.first_event_s is None else arrived_at + self.first_event_s
 
-    def caused(self, error: GatewayError, settings: StreamSettings, *, waited_s: float) -> bool:
+    def caused(
+        self, error: GatewayError, settings: StreamSettings, *, arrived_at: float, first_event_by: float
+    ) -> bool:
         """Whether a clock that the client has shortened ran out: that says nothing about the upstream.
 
-        `settings`: the operator's. `waited_s`: from the request's arrival to the end of its time for a first event.
+        `settings`: the operator's. `first_event_by`: when the time for a first event was up, one of `answer_by` or
+        of the operator's own, whichever came first.
         """
         if isinstance(error, FirstEventTimeout):
-            return self.first_event_s is not None and waited_s >= self.first_event_s
+            return first_event_by >= self.answer_by(
+                arrived_at
+            )  # moments: a difference of two would be rounded
         return isinstance(error, IdleTimeout) and self.lower(settings).idle_s != settings.idle_s
 
 

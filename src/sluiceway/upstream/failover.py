@@ -147,11 +147,11 @@ class Prospects:
         self.budget.attempts += 1
         record.attempts.append(entry)
 
-    def end(self, attempt: Attempt) -> None:
+    def end(self, attempt: Attempt, pick: Pick) -> None:
         """It is over, and its place at the upstream is free."""
         if not attempt.told:
             self._tell(attempt, attempt.error or attempt.reported)
-        _pick_of(attempt).release()
+        pick.release()
 
     def _tell(self, attempt: Attempt, error: GatewayError | None) -> FailureName | None:
         """Tell the upstream's state how it went: why it failed, None if it did not, or not by itself."""
@@ -184,8 +184,8 @@ class Prospects:
         if self._deadlines is not None:
             dialect = self._request.dialect
             settings = _pick_of(attempt).settings.stream[dialect.name if dialect is not None else OTHER]
-            waited_s = attempt.first_event_by - self._record.arrived_at
-            if self._deadlines.caused(error, settings, waited_s=waited_s):
+            arrived_at, first_event_by = self._record.arrived_at, attempt.first_event_by
+            if self._deadlines.caused(error, settings, arrived_at=arrived_at, first_event_by=first_event_by):
                 return None
         return kind_of(error, own_key=self._own_key(attempt), empty=attempt.ended and not attempt.began)
 
