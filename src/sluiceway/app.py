@@ -25,12 +25,19 @@ class App:
         """One ASGI connection scope (ASGI 3.0: http or lifespan)."""
         if scope["type"] == "http":
             path = scope["path"]
-            if scope["method"] == "OPTIONS" and self.gateway.runtime.cors.enabled and _is_preflight(scope):
-                await self._preflight(scope, send)
-            elif path.startswith("/v1/"):
-                await self.gateway.handle(scope, receive, send)
-            else:
-                await self._own(scope, send)
+            try:
+                if (
+                    scope["method"] == "OPTIONS"
+                    and self.gateway.runtime.cors.enabled
+                    and _is_preflight(scope)
+                ):
+                    await self._preflight(scope, send)
+                elif path.startswith("/v1/"):
+                    await self.gateway.handle(scope, receive, send)
+                else:
+                    await self._own(scope, send)
+            finally:
+                scope["extensions"] = {}  # which refer to the server's own objects, and these to the scope
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 

@@ -274,6 +274,10 @@ class Exchange:
     async def _try(self, pick: Pick, outbound: Outbound) -> None:
         """Send the request there. Returns when that attempt is over; the upstream's state then knows how it was."""
         relay, loop, runtime = self.relay, self._loop, self._runtime
+        if relay.finished:  # since it was decided to ask: the client left, or the first of two has answered
+            pick.release()
+            self._admission.wake()
+            return
         record, now = relay.record, loop.time()
         name = pick.settings.name
         upstream = runtime.upstreams[name]
@@ -295,7 +299,7 @@ class Exchange:
             head = outbound_head(self._request, outbound, upstream, pick.key_index, runtime)
             await self._sender.send(attempt, turn, upstream.target, head, outbound.body)
         finally:
-            self._prospects.end(attempt)
+            self._prospects.end(attempt, pick)
             if attempt.open and attempt.preface:
                 record.continued += 1
             self._admission.wake()

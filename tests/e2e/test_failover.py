@@ -13,8 +13,11 @@ import openai
 import pytest
 from harness import RawClient, RunningGateway, chat, running_gateway, wait_until
 
+from sluiceway.errors import UpstreamTruncated
+from sluiceway.exchange import Exchange
 from sluiceway.mock.settings import MockSettings
 from sluiceway.mock.testing import RunningMock, running_mock
+from sluiceway.policy.selection import Pick
 from sluiceway.wire.sse import parse_events
 
 Table = dict[str, Any]
@@ -313,6 +316,33 @@ def test_a_client_that_leaves_takes_both_with_it() -> None:
         for mock in mocks:
             assert mock.last_ended().outcome == "aborted"
         wait_until(lambda: gateway.in_flight == 0)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_hedge_that_comes_a_moment_too_late_asks_nobody(
+    monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    hedge = Exchange._hedge
+
+    def over_in_the_same_turn(self: Exchange, slow: Pick) -> None:
+        """What may happen between the decision to ask and the first step of the task that does."""
+        hedge(self, slow)
+        if left:
+            self.relay.client_gone()
+        else:
+            self.relay.stop(UpstreamTruncated("the first one broke just now"))
+
+    monkeypatch.setattr(Exchange, "_hedge", over_in_the_same_turn)
+    models = [{"name": "*", "upstreams": ["a", "b"], "hedge_after_s": 0.1}]
+    with gateway_over(MockSettings(ttft=0.5), "", models=models) as (gateway, (_, other)):
+        with RawClient(gateway.port, 1.0) as client:
+            client.post(chat(stream=False))
+            if not left:
+                assert client.response()[0] == 502
+                with pytest.raises(TimeoutError):
+                    client.socket.recv(1)  # not the answer of somebody who should not have been asked
+        wait_until(lambda: gateway.in_flight == 0 and not gateway.server.gateway.active)
+        assert other.requests == []
 
 
 # ── taking up a broken answer ───────────────────────────────────────────────────────────────────────

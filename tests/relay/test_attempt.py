@@ -302,3 +302,25 @@ def test_an_attempt_that_is_over_can_do_nothing_more() -> None:
     assert len(table.turns) == 1
     table.head().data(chunk("one"), FINISH, DONE)
     assert table.sink.body == chunk("one") + FINISH + DONE
+
+
+def test_nobody_is_asked_for_an_answer_that_is_over() -> None:
+    table = Table().connected().head().data(chunk("one"), FINISH, DONE)
+    table.take_log()
+    second(table)
+    assert table.attempt.over
+    assert table.take_log() == ["abort upstream"]
+    assert table.sink.body == chunk("one") + FINISH + DONE
+
+
+def test_a_sink_that_fails_keeps_nothing_from_being_released() -> None:
+    table = Table().connected().head().data(chunk("one"))
+
+    def closed(data: bytes = b"") -> None:
+        raise RuntimeError("the transport is closed")
+
+    table.sink.end = closed  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        table.broken(UpstreamTruncated("cut"))
+    assert table.relay.finished
+    assert len(table.turns) == 1

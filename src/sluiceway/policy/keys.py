@@ -104,7 +104,10 @@ class Authenticator:
             if guesses is not None:
                 guesses.wrong(address, digests, now)
             refusal = _refusal("unknown API key")
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            del refusal  # its traceback refers to this frame, and no circle is to be left to the collector
 
     def permit(self, key: KeySettings, *, model: str | None, dialect: str | None) -> None:
         """Raise `Forbidden`, which names the model or the API, unless the key may be used for it.

@@ -136,7 +136,10 @@ class Attempt:
         self._blank_bytes = 0
 
     def attach(self, upstream: Upstream) -> None:
-        """The request was sent on this connection."""
+        """The request is about to be sent on this connection."""
+        if self.over:
+            upstream.abort()
+            return
         self._upstream = upstream
         if self._clocks.paused:
             upstream.pause()

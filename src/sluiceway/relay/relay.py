@@ -97,6 +97,10 @@ class Relay:
 
     def ask(self, attempt: Attempt) -> None:
         """An upstream is being asked: first of all, or because `Failover` said so, or beside another."""
+        if self.finished:
+            attempt.let_go()
+            attempt.notify(None)
+            return
         record, clocks = self.record, self.clocks
         self._attempts.append(attempt)
         if len(self._attempts) == 1:
@@ -204,7 +208,7 @@ class Relay:
         if attempt.over:
             return
         if attempt.open:
-            attempt.error = error
+            attempt.error = error.with_traceback(None)  # whose frames would refer back to the attempt
             if self._failover.resumes(attempt, error):
                 self._let_go(attempt)
                 attempt.notify(error)
@@ -215,7 +219,7 @@ class Relay:
 
     def _another_goes_on(self, attempt: Attempt, error: GatewayError) -> bool:
         """Let a failed attempt go, if another one runs or will: nothing of it was written."""
-        attempt.error = error
+        attempt.error = error.with_traceback(None)
         if len(self._attempts) == 1 and not self._failover.moves(attempt, error):
             return False
         self._let_go(attempt)
@@ -420,6 +424,12 @@ class Relay:
 
     def _fail(self, error: GatewayError) -> None:
         """End the answer as an error, in the most honest form that is still possible."""
+        try:
+            self._tell_client(error)
+        finally:  # whatever the sink has to say to it, what is held is released
+            self._over(error)
+
+    def _tell_client(self, error: GatewayError) -> None:
         plan, sink, attempt = self.plan, self._sink, self._current
         if isinstance(error, ClientGone):
             sink.abort()
@@ -434,7 +444,6 @@ class Relay:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole
         else:
             sink.end(self._error_body(error))  # only white space is out
-        self._over(error)
 
     def _fail_at_once(self, error: GatewayError) -> None:
         """Nothing has been sent: a real HTTP error, in the upstream's own bytes where it is the upstream's."""
