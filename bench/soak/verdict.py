@@ -9,7 +9,7 @@ from bench.soak.gauge import Sample, late, slope_bytes_per_min
 from bench.soak.run import Result
 
 MIB = 2**20
-MAX_SLOPE_BYTES_PER_MIN = 2 * MIB
+MAX_SLOPE_BYTES_PER_MIN = MIB
 MAX_SPREAD_BYTES = 24 * MIB
 JUDGED_AFTER_MINUTES = 3.0
 """In a shorter run, memory is still that of a process that has just begun."""
