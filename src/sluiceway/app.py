@@ -10,7 +10,7 @@ import msgspec
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import GatewayError, UnknownPath, WrongMethod
 from sluiceway.gateway import Gateway
-from sluiceway.observe.record import new_request_id
+from sluiceway.observe.draft import new_request_id
 from sluiceway.outbound import Receive, Scope, Send
 from sluiceway.wire.http import Headers, get_header
 

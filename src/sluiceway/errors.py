@@ -15,6 +15,7 @@
     ├── StateUnavailable      503  what processes share can't be reached, and the operator wants to be sure
     ├── Draining              503  this process is shutting down
     ├── ClientGone            499  nobody is there to be answered (records only)
+    ├── Cancelled             503  an administrator ended it
     └── UpstreamError         502
         ├── UpstreamUnreachable   502  no connection, or it broke before a response byte came
         │   └── StaleConnection   502  a reused keep-alive connection turned out dead: safe to send again
@@ -173,6 +174,13 @@ class ClientGone(GatewayError):
 
     status = 499
     code = "client_gone"
+
+
+class Cancelled(GatewayError):
+    """An administrator ended the request."""
+
+    status = 503
+    code = "cancelled"
 
 
 class UpstreamError(GatewayError):

@@ -29,7 +29,7 @@ from sluiceway.errors import (
     GatewayError,
     InvalidRequest,
 )
-from sluiceway.observe.record import Record
+from sluiceway.observe.draft import Draft
 from sluiceway.outbound import Outbound, Request, outbound_head, prepare
 from sluiceway.policy.deadlines import deadlines_of
 from sluiceway.policy.quirks import heartbeat_form
@@ -39,6 +39,7 @@ from sluiceway.policy.ticket import Ticket
 from sluiceway.policy.waiting import queued_heartbeat
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.clocks import NEVER
+from sluiceway.relay.observe import Tape
 from sluiceway.relay.plan import Plan
 from sluiceway.relay.relay import Relay, nothing
 from sluiceway.relay.sinks import Sink
@@ -83,15 +84,16 @@ class Exchange:
         key: KeySettings | None,
         sink: Sink,
         own_headers: Headers,
-        record: Record,
+        record: Draft,
         runtime: Runtime,
         pool: Pool,
         admission: Admission,
         loop: asyncio.AbstractEventLoop,
+        tape: Tape,
         *,
         limited: bool,
     ) -> None:
-        """`own_headers`: on every response. `limited`: they tell of the key's own rates."""
+        """`own_headers`: on every response. `tape`: for whoever looks on. `limited`: the headers tell of rates."""
         dialect = request.dialect
         self._request = request
         self._route = route
@@ -109,7 +111,7 @@ class Exchange:
         name = key.name if key is not None else None
         self._prospects = prospects = Prospects(request, route, name, deadlines, record, runtime, loop)
         plan = self._plan(record.request_id, own_headers, limited=limited)
-        self.relay = Relay(plan, sink, loop, record, prospects)
+        self.relay = Relay(plan, sink, loop, record, prospects, tape)
         if route.continue_on and Continuation.possible(request):
             prospects.continuation = Continuation(request, self.relay)
         limit = runtime.settings.server.max_body_bytes
@@ -292,6 +294,7 @@ class Exchange:
             preface=self._preface(name),
         )
         self._prospects.begin(attempt, pick, now)
+        relay.tape.mark(now, "attempt", name)
         record.upstream, record.upstream_model = name, self._prospects.model
         record.translated_to, record.dropped = outbound.translated_to, outbound.dropped
         try:

@@ -17,7 +17,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sluiceway.errors import Draining
-from sluiceway.observe.record import new_request_id
+from sluiceway.observe.draft import new_request_id
 
 EXTENSION = "sluiceway.transport"
 

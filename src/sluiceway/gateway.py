@@ -30,12 +30,14 @@ from sluiceway.errors import (
 )
 from sluiceway.exchange import Exchange
 from sluiceway.front import client_transport
-from sluiceway.observe.record import Record, new_request_id
+from sluiceway.observe.draft import Draft, new_request_id
+from sluiceway.observe.record import Record
 from sluiceway.outbound import Receive, Request, Scope, Send
 from sluiceway.policy.addresses import client_address
 from sluiceway.policy.guessing import Guesses
 from sluiceway.policy.prices import tokens_of
 from sluiceway.policy.upstream_state import UpstreamState
+from sluiceway.relay.observe import Tape
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
 from sluiceway.runtime import Observer, Runtime
@@ -79,7 +81,7 @@ class Gateway:
         self.pool = pool or Pool()
         self.state: State = state or MemoryState()
         self.upstreams: dict[str, UpstreamState] = {}
-        self.active: set[Relay] = set()
+        self.active: dict[str, Relay] = {}  # answers that are running, by request id
         self.draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._health = HealthChecks(self.pool)
@@ -135,11 +137,12 @@ class Gateway:
             own_headers += runtime.cors.headers(request.headers)
         key: KeySettings | None = None
         limited = False
+        tape = Tape(0)
         try:
             key = self._authenticate(runtime, request, record)
             self._check(request)
             await self._receive_body(runtime, request)
-            record.model = request.model
+            record.model, record.bytes_in = request.model, len(request.body)
             family = request.dialect.name if request.dialect else family_of(request.path)
             if key is not None:
                 runtime.authenticator.permit(key, model=request.model, dialect=family)
@@ -158,14 +161,14 @@ class Gateway:
                 self.pool,
                 self.admission,
                 loop,
+                tape,
                 limited=limited,
             )
-            relay = exchange.relay
-            self.active.add(relay)
+            self.active[record.request_id] = exchange.relay
             try:
                 await exchange.run()
             finally:
-                self.active.discard(relay)
+                del self.active[record.request_id]
         except GatewayError as error:
             _refuse(request, error, sink, own_headers, record)
         except Exception:
@@ -178,12 +181,12 @@ class Gateway:
         finally:
             record.finished_at = loop.time()
             self._account(runtime, key, record)
-            self._observe(runtime, record)
+            self._observe(runtime, record.finish(tape))
         await sink.drained()
 
     def end_all(self, error: GatewayError) -> None:
         """End every answer that is still running, each in its proper form."""
-        for relay in list(self.active):
+        for relay in list(self.active.values()):
             relay.stop(error)
 
     def _build(self, settings: Settings, stored: StoredKeys | None) -> Runtime:
@@ -204,7 +207,7 @@ class Gateway:
 
     # ── the verbs ───────────────────────────────────────────────────────────────────────────────────
 
-    def _authenticate(self, runtime: Runtime, request: Request, record: Record) -> KeySettings | None:
+    def _authenticate(self, runtime: Runtime, request: Request, record: Draft) -> KeySettings | None:
         if runtime.trusted_proxies:
             record.client = client_address(record.client, request.headers, runtime.trusted_proxies)
         key = runtime.authenticator.check(request.headers, address=record.client, now=record.started)
@@ -256,7 +259,7 @@ class Gateway:
         ):
             request.model = _model_of(body)
 
-    def _account(self, runtime: Runtime, key: KeySettings | None, record: Record) -> None:
+    def _account(self, runtime: Runtime, key: KeySettings | None, record: Draft) -> None:
         """What it cost, and whose budget that is."""
         usage = record.usage
         if record.upstream is not None and runtime.settings.prices and record.upstream_model is not None:
@@ -275,9 +278,9 @@ class Gateway:
 # ── parts of the verbs ──────────────────────────────────────────────────────────────────────────────
 
 
-def _begin_record(request: Request, arrived_at: float) -> Record:
+def _begin_record(request: Request, arrived_at: float) -> Draft:
     client = request.scope.get("client")
-    return Record(
+    return Draft(
         request_id=new_request_id(),
         started=time.time(),
         method=request.method,
@@ -288,9 +291,10 @@ def _begin_record(request: Request, arrived_at: float) -> Record:
     )
 
 
-def _refuse(request: Request, error: GatewayError, sink: Sink, own_headers: Headers, record: Record) -> None:
+def _refuse(request: Request, error: GatewayError, sink: Sink, own_headers: Headers, record: Draft) -> None:
     """Answer with an error before any relay began."""
-    record.status, record.error_code, record.error_message = error.status, error.code, error.message
+    record.status = error.status
+    record.failed(error)
     if isinstance(error, ClientGone):
         record.client_left = True
         return

@@ -83,6 +83,7 @@ class Sender:
     async def _connect(self, attempt: Attempt, turn: Turn, target: Target) -> UpstreamConnection | None:
         """A fresh connection; None if the attempt was over first (client gone, a clock ran out) or it failed."""
         connect_s = attempt.settings.connect_s
+        began = self._loop.time()
         connecting = self._loop.create_task(self._pool.connect(target, connect_s))
 
         def give_up(_turn: Turn) -> None:
@@ -104,6 +105,8 @@ class Sender:
         if turn.done():
             connection.abort()
             return None
+        if attempt.entry is not None:
+            attempt.entry.connect_s = self._loop.time() - began
         return connection
 
     async def _stream_up(self, connection: UpstreamConnection) -> None:
@@ -128,6 +131,7 @@ class Sender:
                 return
             if data and not relay.finished:
                 connection.write_body(data)
+        relay.record.bytes_in = size
         if not relay.finished:
             connection.finish_body()
 

@@ -17,7 +17,7 @@ from sluiceway.dialects.chat import CHAT
 from sluiceway.dialects.crossing import Crossing, Direct
 from sluiceway.errors import GatewayError, UpstreamError
 from sluiceway.front import TransportListener
-from sluiceway.observe.record import Record
+from sluiceway.observe.draft import Draft
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.plan import Failover, NoFailover, Plan
 from sluiceway.relay.relay import Relay
@@ -172,7 +172,7 @@ class Table:
         self.clock = FakeClock()
         self.sink = FakeSink(self.log)
         self.upstream = FakeUpstream(self.log)
-        self.record = Record(
+        self.record = Draft(
             request_id="req_1", started=0.0, method="POST", path="/v1/x", arrived_at=self.clock.time()
         )
         stream_settings = StreamSettings(**settings)

@@ -50,6 +50,9 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
             "a reverse proxy see `server.trusted_proxies`."
         ),
     ] = ()
+    capture: Annotated[
+        bool, Meta(description='Keep what it asks and is answered, where `capture.mode` is `"asked"`.')
+    ] = False
     priority: Annotated[
         int,
         Meta(

@@ -13,6 +13,14 @@ import msgspec
 from msgspec import Meta
 
 from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.observe_settings import (
+    AdminSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    StoreSettings,
+    TracingSettings,
+)
 from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
 from sluiceway.config.stream_settings import StreamSettings
 from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
@@ -41,6 +49,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         HealthSettings, Meta(description="When an upstream is left alone; `[upstreams.health]` overrides it.")
     ] = HealthSettings()
     state: Annotated[StateSettings, Meta(description="What several processes share.")] = StateSettings()
+    store: Annotated[StoreSettings, Meta(description="Where records of requests are kept.")] = StoreSettings()
+    capture: Annotated[CaptureSettings, Meta(description="Keeping what was asked and answered.")] = (
+        CaptureSettings()
+    )
+    inspector: Annotated[InspectorSettings, Meta(description="Timelines of streams.")] = InspectorSettings()
+    metrics: Annotated[MetricsSettings, Meta(description="Figures for Prometheus.")] = MetricsSettings()
+    tracing: Annotated[TracingSettings, Meta(description="Traces for OpenTelemetry.")] = TracingSettings()
+    admin: Annotated[AdminSettings, Meta(description="The console and its API.")] = AdminSettings()
     upstreams: Annotated[tuple[UpstreamSettings, ...], Meta(description="Where models are.")] = ()
     models: Annotated[tuple[ModelRule, ...], Meta(description="Which upstreams serve which model.")] = ()
     prices: Annotated[tuple[PriceSettings, ...], Meta(description="What models cost.")] = ()

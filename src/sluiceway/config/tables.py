@@ -20,6 +20,14 @@ from sluiceway.config.environment import Environment, find_upstreams
 from sluiceway.config.fields import describe_value
 from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.kinds import DIALECT_NAMES, Secret
+from sluiceway.config.observe_settings import (
+    AdminSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    StoreSettings,
+    TracingSettings,
+)
 from sluiceway.config.problems import suggest
 from sluiceway.config.reader import Reader
 from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
@@ -35,6 +43,12 @@ OWNERS: dict[str, type[msgspec.Struct]] = {
     "[failover]": FailoverSettings,
     "[health]": HealthSettings,
     "[state]": StateSettings,
+    "[store]": StoreSettings,
+    "[capture]": CaptureSettings,
+    "[inspector]": InspectorSettings,
+    "[metrics]": MetricsSettings,
+    "[tracing]": TracingSettings,
+    "[admin]": AdminSettings,
     "[[upstreams]]": UpstreamSettings,
     "[[models]]": ModelRule,
     "[[prices]]": PriceSettings,
@@ -121,6 +135,50 @@ def state(reader: Reader, raw: object, env: Environment, folder: Path | None) ->
     reader.parse(given, "redis", "state", lambda url: values.secret(url, env, values.redis))
     given["file"] = _path(given.get("file"), StateSettings().file, folder)
     return StateSettings(**given)
+
+
+def store(reader: Reader, raw: object, env: Environment, folder: Path | None) -> StoreSettings:
+    """`[store]`."""
+    given = reader.settings(StoreSettings, raw, "store")
+    reader.parse(given, "url", "store", lambda url: values.secret(url, env, values.database))
+    if folder is None:
+        given.setdefault("url", Secret(""))
+    else:
+        given["url"] = values.database_in(folder, given.get("url", StoreSettings().url))
+    given["spill_folder"] = _path(given.get("spill_folder"), StoreSettings().spill_folder, folder)
+    return StoreSettings(**given)
+
+
+def capture(reader: Reader, raw: object) -> CaptureSettings:
+    """`[capture]`."""
+    given = reader.settings(CaptureSettings, raw, "capture")
+    reader.parse(given, "redact", "capture", values.pattern)
+    return CaptureSettings(**given)
+
+
+def inspector(reader: Reader, raw: object) -> InspectorSettings:
+    """`[inspector]`."""
+    return InspectorSettings(**reader.settings(InspectorSettings, raw, "inspector"))
+
+
+def metrics(reader: Reader, raw: object) -> MetricsSettings:
+    """`[metrics]`."""
+    return MetricsSettings(**reader.settings(MetricsSettings, raw, "metrics"))
+
+
+def tracing(reader: Reader, raw: object, env: Environment) -> TracingSettings:
+    """`[tracing]`."""
+    given = reader.settings(TracingSettings, raw, "tracing")
+    reader.parse(given, "endpoint", "tracing", values.endpoint)
+    given["headers"] = _headers(reader, given.get("headers", {}), "tracing.headers", env)
+    return TracingSettings(**given)
+
+
+def admin(reader: Reader, raw: object, env: Environment) -> AdminSettings:
+    """`[admin]`."""
+    given = reader.settings(AdminSettings, raw, "admin")
+    reader.parse(given, "keys", "admin", lambda key: values.secret(key, env, values.admin_key))
+    return AdminSettings(**given)
 
 
 def upstreams(

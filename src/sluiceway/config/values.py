@@ -7,9 +7,11 @@ does not repeat the value where that could hold a secret.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from sluiceway.config.kinds import Secret
@@ -27,6 +29,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _PROXY_SCHEMES = ("http", "https", "socks5")
 _REDIS_SCHEMES = ("redis", "rediss")
+
+_SQLITE = "sqlite:///"
+_POSTGRES = "postgresql://"
+
+# What is shorter can be guessed; administrators see and change everything.
+MIN_ADMIN_KEY = 16
 
 # RFC 4291 section 2.5.5.2: an IPv4 address as IPv6 writes it.
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -230,6 +238,58 @@ def sha256(value: str) -> str:
             'hash it: printf %s "$KEY" | sha256sum; or make a new one: sluiceway keys new NAME',
         )
     return digest
+
+
+def database(value: str) -> str:
+    """`sqlite:///FILE` or `postgresql://…`; `""` stays so."""
+    if not value or (value.startswith(_SQLITE) and len(value) > len(_SQLITE)):
+        return value
+    if value.startswith("postgres://"):  # as many services write it
+        value = _POSTGRES + value.removeprefix("postgres://")
+    try:
+        url = _split(value, (_POSTGRES.removesuffix("://"),))
+    except BadValue as error:
+        hint = "as sqlite:///sluiceway.db or postgresql://USER:PASSWORD@HOST/DATABASE"
+        raise BadValue(error.message, hint) from None
+    if not url.path.strip("/"):
+        raise BadValue("names no database", "as postgresql://USER:PASSWORD@HOST/DATABASE")
+    return value
+
+
+def database_in(folder: Path, url: Secret) -> Secret:
+    """The same, the path of a file made absolute."""
+    file = url.removeprefix(_SQLITE)
+    return Secret(f"{_SQLITE}{folder / file}") if file != url else url
+
+
+def pattern(value: str) -> str:
+    """A regular expression, as Python's `re` reads it."""
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise BadValue(f"is no regular expression: {error}") from None
+    return value
+
+
+def endpoint(value: str) -> str:
+    """The URL of a service, without a slash at its end; `""` stays so."""
+    if not value:
+        return value
+    url = _split(value, ("http", "https"))
+    if url.username is not None or url.query or url.fragment:
+        raise BadValue("has more than a host and a path", "keys belong in headers")
+    return value.rstrip("/")
+
+
+def admin_key(value: str) -> str:
+    """The SHA-256 of an administrator's key, whether the key or its hash was given."""
+    if value.startswith("sha256:"):
+        return sha256(value.removeprefix("sha256:"))
+    if len(value) < MIN_ADMIN_KEY or not _VISIBLE.fullmatch(value):
+        raise BadValue(
+            f"is no key: at least {MIN_ADMIN_KEY} visible ASCII characters", "make one: openssl rand -hex 24"
+        )
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def secret(value: str, env: Mapping[str, str], check: Callable[[str], str]) -> Secret:

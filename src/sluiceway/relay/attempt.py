@@ -47,7 +47,7 @@ from sluiceway.upstream.connection import ResponseHead
 from sluiceway.wire.http import error_headers, get_header
 
 if TYPE_CHECKING:
-    from sluiceway.observe.record import Try
+    from sluiceway.observe.draft import TryDraft
     from sluiceway.policy.selection import Pick
     from sluiceway.relay.relay import Relay
 
@@ -81,6 +81,7 @@ class Attempt:
         "follower",
         "head",
         "head_at",
+        "note",
         "notify",
         "open",
         "over",
@@ -116,6 +117,7 @@ class Attempt:
             answer_by, started + settings.first_event_s if settings.first_event_s else NEVER
         )
         self.write = relay.write
+        self.note = relay.tape.wrote_bytes
         self.preface = preface
         self.body: Body | None = None
         self.began = False
@@ -129,7 +131,7 @@ class Attempt:
         self.head_at = 0.0
         # Who is asked, where the record says so, whether the state of the upstream has heard: all for `Failover`.
         self.pick: Pick | None = None
-        self.entry: Try | None = None
+        self.entry: TryDraft | None = None
         self.told = False
         self._upstream: Upstream | None = None
         self._start = b""  # of a body whose kind is not known yet
@@ -151,6 +153,7 @@ class Attempt:
         self.head = head
         self.head_at = self._time()
         relay, crossing = self._relay, self.crossing
+        relay.tape.mark(self.head_at, "head", str(head.status))
         relay.heard(self)
         if head.status > MAX_STATUS:
             message = f"the upstream answered with status {head.status}, which HTTP does not have"
@@ -189,8 +192,9 @@ class Attempt:
             if not self.open and not self._relay.first(self):
                 return
             clocks = self._clocks
-            clocks.last_event = clocks.last_write = self._time()
+            clocks.last_event = clocks.last_write = now = self._time()
             self.write(out)
+            self.note(now, out)
         elif body.progressed:
             self._clocks.last_event = self._time()
             if not self.began:
@@ -216,6 +220,7 @@ class Attempt:
             if not self.open and not self._relay.first(self):
                 return
             self.write(out)
+            self.note(self._time(), out)
         self._fail(error)
 
     def on_broken(self, error: UpstreamError) -> None:

@@ -20,10 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sluiceway.errors import ClientGone, GatewayError, IdleTimeout, UpstreamTruncated
-from sluiceway.observe.record import Record
+from sluiceway.observe.draft import Draft
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.bodies import AggregatedBody, ErrorBody, EventsBody, ExplodedBody, OpaqueBody
 from sluiceway.relay.clocks import NEVER, Clocks
+from sluiceway.relay.observe import Tape
 from sluiceway.relay.plan import Clock, Failover, NoFailover, Plan, Timer
 from sluiceway.relay.sinks import NOWHERE, Sink
 from sluiceway.wire.http import EVENT_STREAM_HEADERS, Headers, client_response_headers, get_header
@@ -59,15 +60,24 @@ class Relay:
         "open",
         "plan",
         "record",
+        "tape",
         "time",
         "write",
     )
 
     def __init__(
-        self, plan: Plan, sink: Sink, clock: Clock, record: Record, failover: Failover = _NO_FAILOVER
+        self,
+        plan: Plan,
+        sink: Sink,
+        clock: Clock,
+        record: Draft,
+        failover: Failover = _NO_FAILOVER,
+        tape: Tape | None = None,
     ) -> None:
+        """`tape`: where what is written is noted, for whoever looks on."""
         self.plan = plan
         self.record = record
+        self.tape = tape or Tape(0)
         self.time = clock.time
         self.write = sink.write
         self.clocks = Clocks(plan.settings, record.arrived_at)
@@ -124,11 +134,14 @@ class Relay:
         head, record = attempt.head, self.record
         assert head is not None
         record.upstream_status = head.status
+        if (entry := attempt.entry) is not None:
+            entry.status, entry.head_s = head.status, attempt.head_at - attempt.started
+            record.upstream, record.answering = entry.upstream, entry
         upstream_id = get_header(head.headers, b"x-request-id")
         if upstream_id:
             record.upstream_request_id = upstream_id.decode("latin-1")
         if not 200 <= head.status < 300:
-            record.error_code = f"upstream_{head.status}"
+            record.error_code, record.own_error = f"upstream_{head.status}", False
 
     def needs_words(self, attempt: Attempt) -> bool:
         """Whether an HTTP error has to be read for its message, because it may not go on as it is."""
@@ -152,8 +165,10 @@ class Relay:
         if not self._sink.started:
             self._commit(attempt)
         attempt.open = self.open = True
+        attempt.note = self.tape.wrote_events if self._as_events else self.tape.wrote_bytes
         if attempt.preface:
             self._sink.write(attempt.preface)
+            self.tape.mark(self.time(), "continued")
         self.begin(attempt)
         return True
 
@@ -164,7 +179,7 @@ class Relay:
         attempt.began = clocks.began = True
         clocks.last_event = now = self.time()
         if attempt.began_at is None:
-            attempt.began_at = now
+            self._note_beginning(attempt, now)
             self._failover.began(attempt)
         if self.record.first_event_at is None:
             self.record.first_event_at = now
@@ -178,18 +193,26 @@ class Relay:
         if body.error is not None and not attempt.open and self._another_goes_on(attempt, body.error):
             return
         self._win(attempt)
+        now = self.time()
         if attempt.began_at is None:
-            attempt.began_at = self.time()
+            self._note_beginning(attempt, now)
         if self.record.first_event_at is None:
-            self.record.first_event_at = attempt.began_at
+            self.record.first_event_at = now
         if self._sink.started:
             self._sink.end(last)
+            if last:
+                (self.tape.wrote_events if self._as_events else self.tape.wrote_bytes)(now, last)
         elif body.error is not None:
             self._fail(body.error)
             return
         else:
             self._answer_at_once(attempt, last)
         self._over(None)
+
+    def _note_beginning(self, attempt: Attempt, now: float) -> None:
+        attempt.began_at = now
+        if attempt.entry is not None:
+            attempt.entry.first_event_s = now - attempt.started
 
     def ended_without_body(self, attempt: Attempt) -> None:
         """Its body ended, and there was none."""
@@ -209,6 +232,7 @@ class Relay:
             return
         if attempt.open:
             attempt.error = error.with_traceback(None)  # whose frames would refer back to the attempt
+            self.tape.mark(self.time(), "failed", error.code or error.type)
             if self._failover.resumes(attempt, error):
                 self._let_go(attempt)
                 attempt.notify(error)
@@ -220,6 +244,7 @@ class Relay:
     def _another_goes_on(self, attempt: Attempt, error: GatewayError) -> bool:
         """Let a failed attempt go, if another one runs or will: nothing of it was written."""
         attempt.error = error.with_traceback(None)
+        self.tape.mark(self.time(), "failed", error.code or error.type)
         if len(self._attempts) == 1 and not self._failover.moves(attempt, error):
             return False
         self._let_go(attempt)
@@ -259,7 +284,8 @@ class Relay:
     def client_paused(self) -> None:
         """The client reads slower than the upstream writes: the upstream has to wait."""
         self.clocks.paused = True
-        self.clocks.last_write = self.time()
+        self.clocks.last_write = now = self.time()
+        self.tape.mark(now, "pause")
         for attempt in self._attempts:
             attempt.pause()
         self.rearm()
@@ -267,7 +293,8 @@ class Relay:
     def client_resumed(self) -> None:
         """The client caught up. Its slowness does not count against the upstream's idle clock."""
         self.clocks.paused = False
-        self.clocks.last_event = self.time()
+        self.clocks.last_event = now = self.time()
+        self.tape.mark(now, "resume")
         for attempt in list(self._attempts):
             attempt.resume()
 
@@ -276,6 +303,7 @@ class Relay:
         if self.finished:
             return
         self.record.client_left = True
+        self.tape.mark(self.time(), "left")
         self.record.status = self.record.status or ClientGone.status
         settings = self.clocks.settings
         mode = settings.on_disconnect
@@ -335,6 +363,7 @@ class Relay:
         if beat:
             self.record.heartbeats += 1
             sink.write(beat)
+            self.tape.mark(now, "heartbeat")
         elif not committed:
             sink.flush()
 
@@ -392,6 +421,7 @@ class Relay:
     def _start_sink(self, status: int, headers: Headers, length: int | None = None) -> None:
         self.record.status = status
         self._sink.start(status, self._with_own(headers), length)
+        self.tape.mark(self.time(), "commit", self.record.committed_by or "")
 
     def _with_own(self, headers: Headers) -> Headers:
         """Add what every response carries; the upstream's own request id is the more useful one."""
@@ -413,6 +443,7 @@ class Relay:
         if self.plan.wants_stream and isinstance(body, EventsBody | ExplodedBody):
             self._commit(attempt)
             self._sink.end(whole)
+            self.tape.wrote_events(self.time(), whole)
             return
         self.record.committed_by = "body"
         self.record.status = head.status
@@ -421,6 +452,7 @@ class Relay:
         else:
             headers = client_response_headers(head.headers)
         self._sink.respond(head.status, self._with_own(headers), whole)
+        self.tape.wrote_bytes(self.time(), whole)
 
     def _fail(self, error: GatewayError) -> None:
         """End the answer as an error, in the most honest form that is still possible."""
@@ -470,8 +502,8 @@ class Relay:
         body = attempt.body if attempt is not None else None
         reported = body.error if body is not None else None
         if (cause := reported or error) is not None:
-            record.error_code = cause.code or cause.type
-            record.error_message = cause.message
+            record.failed(cause)
+            self.tape.mark(self.time(), "error", record.error_code or "")
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -14,7 +14,7 @@ from sluiceway.config.kinds import OTHER
 from sluiceway.config.upstream_settings import FailureName
 from sluiceway.continuation import Continuation
 from sluiceway.errors import GatewayError, Overloaded, RateLimited, UpstreamReported
-from sluiceway.observe.record import Record, Try
+from sluiceway.observe.draft import Draft, TryDraft
 from sluiceway.outbound import Request
 from sluiceway.policy.cooldown import parse_retry_after
 from sluiceway.policy.deadlines import Deadlines
@@ -65,7 +65,7 @@ class Prospects:
         route: Route,
         key_name: str | None,
         deadlines: Deadlines | None,
-        record: Record,
+        record: Draft,
         runtime: Runtime,
         clock: Clock,
     ) -> None:
@@ -143,7 +143,7 @@ class Prospects:
         """One more attempt."""
         record = self._record
         attempt.pick = pick
-        attempt.entry = entry = Try(pick.settings.name, pick.key_index, now - record.arrived_at)
+        attempt.entry = entry = TryDraft(pick.settings.name, pick.key_index, now - record.arrived_at)
         self.budget.attempts += 1
         record.attempts.append(entry)
 

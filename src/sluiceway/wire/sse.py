@@ -214,6 +214,11 @@ def parse_events(block: bytes) -> list[SseEvent]:
     return events
 
 
+def count_events(block: bytes) -> int:
+    """How many events a block of whole events holds that are more than blank lines. Not for the hot path."""
+    return sum(not event.raw.isspace() for event in parse_events(block))
+
+
 def encode_event(data: bytes, *, event: bytes = b"", id: bytes | None = None) -> bytes:  # noqa: A002 - as on the wire
     """One event, terminated, with LF line ends.
 
