@@ -156,7 +156,7 @@ def test_a_waiting_stream_is_told_its_place_and_then_follows_whole(
         wait_until(lambda: len(gateway.records) == 2)
         record = gateway.records[-1]
         assert (record.error_code, record.committed_by) == (None, "silence")
-        assert record.queued_s > 0
+        assert record.queued_ms > 0
         assert record.heartbeats >= 2
 
 
@@ -478,7 +478,7 @@ def test_a_full_upstream_is_passed_over_where_another_has_room(pair: Pair) -> No
                 post(client, stream=False)
                 assert client.response()[0] == 200
             assert gateway.record().upstream == "wide"
-            assert gateway.record().queued_s == 0
+            assert gateway.record().queued_ms == 0
             turnstile.open()
             assert clients.statuses() == [200]
 

@@ -16,7 +16,7 @@ from sluiceway.observe.record import Record
 
 
 def record(**fields: Any) -> Record:
-    base = {"request_id": "req_1", "started": 1.0, "method": "POST", "path": "/v1/x", "arrived_at": 100.0}
+    base = {"request_id": "req_1", "started": 1.0, "method": "POST", "path": "/v1/x", "outcome": "ok"}
     return Record(**{**base, **fields})
 
 

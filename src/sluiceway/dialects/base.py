@@ -20,7 +20,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens as the upstream counted them; never estimated.
 
     `None` means that the upstream did not say. `input_tokens` includes cached ones in the OpenAI
-    dialects; each dialect documents its own reading.
+    dialects; each dialect documents its own reading. `image_tokens` are those of images among input and output.
     """
 
     input_tokens: int | None = None
@@ -28,6 +28,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     total_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    image_tokens: int | None = None
 
 
 class DialectRequest(msgspec.Struct, frozen=True):

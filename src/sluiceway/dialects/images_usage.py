@@ -51,8 +51,18 @@ def read_usage(value: Any) -> Usage | None:
         total_tokens=_count(value, "total_tokens"),
         cached_tokens=_count(value.get("input_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(value.get("output_tokens_details"), "reasoning_tokens"),
+        image_tokens=_image_tokens(value),
     )
     return None if usage == Usage() else usage
+
+
+def _image_tokens(value: dict[str, Any]) -> int | None:
+    counts = [
+        count
+        for details in ("input_tokens_details", "output_tokens_details")
+        if (count := _count(value.get(details), "image_tokens")) is not None
+    ]
+    return sum(counts) if counts else None
 
 
 def _add(known: _Counts, said: _Counts) -> _Counts:

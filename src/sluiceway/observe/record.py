@@ -94,8 +94,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         line: dict[str, object] = {}
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if value not in (None, "", False, (), 0):
+            if value or (value is not None and name.endswith("_ms")):
                 line[name] = value
+        if not self.queued_ms:
+            del line["queued_ms"]
         if self.upstream_model == self.model:
             line.pop("upstream_model", None)
         if len(self.attempts) > 1:  # else the line says it all
