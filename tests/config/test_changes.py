@@ -11,6 +11,7 @@ from sluiceway.config.changes import MAX_NAMES, RESTART_ONLY, changes, needs_res
 from sluiceway.config.fields import fields_of
 from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.kinds import Secret
+from sluiceway.config.observe_settings import AdminSettings, CaptureSettings, StoreSettings, TracingSettings
 from sluiceway.config.server_settings import (
     FailoverSettings,
     QueueSettings,
@@ -216,4 +217,8 @@ def test_what_the_process_began_with_needs_a_restart() -> None:
 def test_every_setting_that_needs_a_restart_exists() -> None:
     known = {f"server.{name}" for name in fields_of(ServerSettings)}
     known |= {f"state.{name}" for name in fields_of(StateSettings)}
+    known |= {f"store.{name}" for name in fields_of(StoreSettings)}
+    known |= {f"capture.{name}" for name in fields_of(CaptureSettings)}
+    known |= {f"tracing.{name}" for name in fields_of(TracingSettings)}
+    known |= {f"admin.{name}" for name in fields_of(AdminSettings)}
     assert known >= RESTART_ONLY

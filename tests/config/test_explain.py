@@ -15,6 +15,14 @@ from sluiceway.config.explain import WIDTH, render
 from sluiceway.config.fields import fields_of
 from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.load import load, settings_from
+from sluiceway.config.observe_settings import (
+    AdminSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    StoreSettings,
+    TracingSettings,
+)
 from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
 from sluiceway.config.stream_settings import StreamSettings
 from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
@@ -42,6 +50,12 @@ SINGLE: dict[str, type[msgspec.Struct]] = {
     "failover": FailoverSettings,
     "health": HealthSettings,
     "state": StateSettings,
+    "store": StoreSettings,
+    "capture": CaptureSettings,
+    "inspector": InspectorSettings,
+    "metrics": MetricsSettings,
+    "tracing": TracingSettings,
+    "admin": AdminSettings,
 }
 REPEATED: dict[str, type[msgspec.Struct]] = {
     "upstreams": UpstreamSettings,

@@ -452,7 +452,7 @@ def test_problems_of_the_environment_name_the_variable() -> None:
             UPSTREAM + "[upstreams.stream.chat]\nidle_s = 1",
             "upstreams[0].stream.chat: unknown key | known are: heartbeat_s, commit_after_s, ",
         ),
-        ("[server]\nmax_waiting = 1", "server.max_waiting: unknown key | it belongs in [queue]"),
+        ("[server]\nmax_wait_s = 1", "server.max_wait_s: unknown key | it belongs in [queue]"),
         ("[queue]\nopen_s = 1", "queue.open_s: unknown key | it belongs in [health]"),
         ("[health]\ncheck = 1", 'health.check: unknown key | did you mean "check_path"?'),
         (

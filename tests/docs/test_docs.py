@@ -20,6 +20,14 @@ from sluiceway import errors
 from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.kinds import DIALECT_NAMES
 from sluiceway.config.load import settings_from
+from sluiceway.config.observe_settings import (
+    AdminSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    StoreSettings,
+    TracingSettings,
+)
 from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
 from sluiceway.config.stream_settings import StreamSettings
 from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
@@ -238,6 +246,12 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "failover": FailoverSettings,
     "health": HealthSettings,
     "state": StateSettings,
+    "store": StoreSettings,
+    "capture": CaptureSettings,
+    "inspector": InspectorSettings,
+    "metrics": MetricsSettings,
+    "tracing": TracingSettings,
+    "admin": AdminSettings,
     "prices": PriceSettings,
     "stream": StreamSettings,
     "upstreams": UpstreamSettings,

@@ -13,6 +13,7 @@ import msgspec
 from sluiceway.config.fields import fields_of
 from sluiceway.config.key_settings import KeySettings
 from sluiceway.config.kinds import DIALECT_NAMES, OTHER, Secret
+from sluiceway.config.observe_settings import StoreSettings, TracingSettings
 from sluiceway.config.settings import Settings
 from sluiceway.config.stored_keys import StoredKeys
 from sluiceway.config.upstream_settings import UpstreamSettings
@@ -31,6 +32,11 @@ RESTART_ONLY = frozenset(
         "state.prefix",
         "state.redis",
         "state.timeout_s",
+        "admin.enabled",
+        "capture.keep_bytes",
+        "capture.keep_days",
+        *(f"store.{name}" for name in StoreSettings.__struct_fields__ if name != "estimate_tokens"),
+        *(f"tracing.{name}" for name in TracingSettings.__struct_fields__),
     }
 )
 
@@ -41,7 +47,21 @@ MAX_NAMES = 10
 _HASHES = frozenset({"sha256"})
 
 # Tables that belong to no name: their settings are compared one by one.
-_TABLES = ("server", "stream", "queue", "routing", "failover", "health", "state")
+_TABLES = (
+    "server",
+    "stream",
+    "queue",
+    "routing",
+    "failover",
+    "health",
+    "state",
+    "store",
+    "capture",
+    "inspector",
+    "metrics",
+    "tracing",
+    "admin",
+)
 
 _Change = tuple[str, Any, Any]  # the setting's name, its old value, its new one
 

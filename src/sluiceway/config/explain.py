@@ -12,6 +12,14 @@ import msgspec
 
 from sluiceway.config.fields import Field, fields_of
 from sluiceway.config.key_settings import KeySettings, PriceSettings
+from sluiceway.config.observe_settings import (
+    AdminSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    StoreSettings,
+    TracingSettings,
+)
 from sluiceway.config.server_settings import FailoverSettings, QueueSettings, ServerSettings, StateSettings
 from sluiceway.config.stream_settings import DIALECT_STREAM_DEFAULTS, StreamSettings
 from sluiceway.config.upstream_settings import HealthSettings, ModelRule, RoutingSettings, UpstreamSettings
@@ -26,6 +34,12 @@ _TABLES: tuple[type[msgspec.Struct], ...] = (
     FailoverSettings,
     HealthSettings,
     StateSettings,
+    StoreSettings,
+    CaptureSettings,
+    InspectorSettings,
+    MetricsSettings,
+    TracingSettings,
+    AdminSettings,
     UpstreamSettings,
     ModelRule,
     PriceSettings,
@@ -44,9 +58,9 @@ settings with their defaults.
 
 Durations are seconds, sizes are bytes. A key that is not listed here is an error, not ignored.
 
-**Secrets.** Wherever a key of an upstream, a proxy, a header's value or the address of Redis stands,
-`"env:NAME"` takes it from the environment variable `NAME`, which must be set and not empty. No secret
-appears in an error, a log or a record.
+**Secrets.** Wherever a key of an upstream or an administrator, a proxy, a header's value or the address of
+Redis or a database stands, `"env:NAME"` takes it from the environment variable `NAME`, which must be set and
+not empty. No secret appears in an error, a log or a record.
 
 **Without a file,** or without `[[upstreams]]` in it, upstreams come from the variables that the providers'
 own SDKs read. Either variable of a pair is enough; a base URL alone suits a local server that takes no key.
