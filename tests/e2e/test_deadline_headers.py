@@ -309,7 +309,7 @@ def test_the_time_in_the_queue_counts(mock: RunningMock, header: str, code: str,
         status, _, body = ask(gateway, "late", stream=stream, headers={header: "0.3"})
         assert status == 504
         assert msgspec.json.decode(body)["error"]["code"] == code
-        assert gateway.record().attempts == []
+        assert gateway.record().attempts == ()
         wait_until(lambda: gateway.waiting == 0)
 
 

@@ -281,7 +281,7 @@ def test_who_leaves_the_queue_leaves_nothing_behind(pair: Pair, place: str, when
             wait_until(lambda: gateway.waiting == 0)
             wait_until(lambda: len(gateway.records) == 1)
             record = gateway.record()
-            assert (record.client_left, record.error_code, record.attempts) == (True, "client_gone", [])
+            assert (record.client_left, record.error_code, record.attempts) == (True, "client_gone", ())
             assert gateway.in_flight == 1
         wait_until(lambda: gateway.idle)
         assert asked_so_far(pair[1]) == asked + 1
@@ -341,7 +341,7 @@ def test_too_long_a_wait_is_a_503_before_anything_was_sent(pair: Pair, dialect: 
         assert status == 503
         assert int(headers["retry-after"]) >= 1
         assert msgspec.json.decode(body)["error"]["code"] == "queue_timeout"
-        assert gateway.record().attempts == []
+        assert gateway.record().attempts == ()
 
 
 @pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
