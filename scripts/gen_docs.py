@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sluiceway.config import explain
+from sluiceway.observe import metric_reference
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": explain.render,
+    "metrics.md": metric_reference.render,
 }
 
 
