@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl
 	$(BIN)/sluiceway demo
 
-test: $(READY)  ## all tests, with coverage by module; installs redis-server where it can
+test: $(READY)  ## all tests, with coverage by module; installs redis-server and postgresql where it can
 	scripts/services.sh
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python scripts/coverage_floor.py .coverage.json

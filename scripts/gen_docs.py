@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sluiceway.config import explain
+from sluiceway.console import explain as api_reference
 from sluiceway.observe import metric_reference
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -19,6 +20,7 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": explain.render,
     "metrics.md": metric_reference.render,
+    "api.md": api_reference.render,
 }
 
 

@@ -20,6 +20,7 @@ VALUES = (
     "config.kinds",
     "config.settings",
     "config.key_settings",
+    "config.observe_settings",
     "config.server_settings",
     "config.stream_settings",
     "config.upstream_settings",

@@ -53,8 +53,8 @@ STORED = (StoredKey(KeySettings(name="s", sha256="cd" * 32), 1.0, 2.0, Previous(
 @pytest.mark.parametrize(
     "message",
     [
-        Start(rich(), STORED, worker=1, workers=2, listener=7),
-        Start(load(EXAMPLE, {"OPENAI_API_KEY": "sk", "ANTHROPIC_API_KEY": "sk"}), None, 0, 1, 3),
+        Start(rich(), STORED, worker=1, workers=2, listener=7, shared="x"),
+        Start(load(EXAMPLE, {"OPENAI_API_KEY": "sk", "ANTHROPIC_API_KEY": "sk"}), None, 0, 1, 3, ""),
         Apply(rich(), None),
         Apply(rich(), ()),
         Stop(at_once=True),

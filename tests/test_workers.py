@@ -75,7 +75,7 @@ def test_all_are_up_before_it_is_announced_and_stop_ends_them(stand: Stand) -> N
     announced: list[int] = []
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(3), Loaded(Settings()))
+        supervisor = Supervisor(listeners(3), Loaded(Settings()), Path("shared"))
         running = asyncio.create_task(supervisor.run(lambda: announced.append(stand.lives)))
         await until(lambda: announced)
         supervisor.stop()
@@ -91,7 +91,7 @@ def test_a_worker_that_dies_is_started_again_and_logged(
     stand.does("time.sleep(0.2)\nos.kill(os.getpid(), 9)")
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(1), Loaded(Settings()))
+        supervisor = Supervisor(listeners(1), Loaded(Settings()), Path("shared"))
         running = asyncio.create_task(supervisor.run(lambda: None))
         await until(lambda: stand.lives >= 3)
         supervisor.stop()
@@ -108,7 +108,7 @@ def test_a_worker_that_never_starts_ends_it_all(stand: Stand, caplog: pytest.Log
     stand.program.chmod(0o755)
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(2), Loaded(Settings()))
+        supervisor = Supervisor(listeners(2), Loaded(Settings()), Path("shared"))
         assert await supervisor.run(lambda: pytest.fail("announced")) == 1
 
     asyncio.run(main())
@@ -134,7 +134,7 @@ def test_a_configuration_is_handed_to_all_and_to_a_successor(stand: Stand) -> No
         return sum(word in file.read_bytes() for file in stand.folder.glob("saw-*"))
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(2), first)
+        supervisor = Supervisor(listeners(2), first, Path("shared"))
         running = asyncio.create_task(supervisor.run(lambda: None))
         await until(lambda: saw(b"first") == 2)
         supervisor.apply(second)
@@ -153,7 +153,7 @@ def test_that_limits_are_divided_is_said_once_and_only_where_there_are_some(
     loaded = Loaded(Settings(server=ServerSettings(max_in_flight=limit)))
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(1), loaded)
+        supervisor = Supervisor(listeners(1), loaded, Path("shared"))
         running = asyncio.create_task(supervisor.run(supervisor.stop))
         supervisor.apply(loaded)
         assert await running == 0
@@ -167,7 +167,7 @@ def test_limits_that_a_reload_brings_are_told_too(stand: Stand, caplog: pytest.L
     stand.does(UNTIL_STOPPED)
 
     async def main() -> None:
-        supervisor = Supervisor(listeners(1), Loaded(Settings()))
+        supervisor = Supervisor(listeners(1), Loaded(Settings()), Path("shared"))
         running = asyncio.create_task(supervisor.run(supervisor.stop))
         supervisor.apply(Loaded(Settings(server=ServerSettings(max_in_flight=5))))
         assert await running == 0

@@ -1,25 +1,33 @@
-"""The command line: serve, demo, mock, check, keys."""
+"""The command line: serve, demo, mock, check, keys, db, replay."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from sluiceway import __version__
+from sluiceway.cli_db import db_app
 from sluiceway.cli_keys import keys_app
+from sluiceway.cli_replay import add_replay
 from sluiceway.config.load import ConfigError, find_config, settings_from
+from sluiceway.config.settings import Settings
 from sluiceway.config.source import Loaded, Source
 from sluiceway.errors import GatewayError
 from sluiceway.mock.settings import MockSettings
 from sluiceway.observe.logs import configure_logging
+
+if TYPE_CHECKING:
+    from sluiceway.replay import Original
 
 Result = TypeVar("Result")
 
@@ -31,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals may hold keys
 )
 app.add_typer(keys_app, name="keys")
+app.add_typer(db_app, name="db")
 
 ConfigOption = Annotated[
     Path | None,
@@ -92,7 +101,7 @@ def serve(
         from sluiceway.workers import supervise
 
         raise typer.Exit(asyncio_run(supervise(source, loaded, _announce)))
-    asyncio_run(_serve(loaded, source))
+    _run(_serve(loaded, source))
 
 
 @app.command()
@@ -124,7 +133,7 @@ def demo(
     Prints a curl line to try. See `sluiceway mock --help` for what the provider can be made to do.
     """
     configure_logging("info")
-    asyncio_run(_demo(port))
+    _run(_demo(port))
 
 
 @app.command()
@@ -159,6 +168,39 @@ def mock(
         _err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None
     asyncio_run(_mock(settings, host, port))
+
+
+def _captured(settings: Settings, request_id: str) -> Original | None:
+    """What the store has kept of a request's bodies, for `replay`."""
+    from sluiceway.replay import Original, Refused
+    from sluiceway.store.opening import Store, StoreError
+    from sluiceway.store.queries import Queries
+
+    if not settings.store.url:
+        raise Refused("store.url is empty, so nothing is kept")
+    try:
+        with contextlib.closing(Store(settings.store.url)) as store:
+            queries = Queries(store)
+            captured, record = queries.capture(request_id), queries.record(request_id)
+    except StoreError as error:
+        raise Refused(str(error)) from None
+    if captured is None:
+        return None
+    return Original(captured, status=record.status if record is not None else 0)
+
+
+add_replay(app, _captured)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Serve; what the settings ask for and can't be had ends the command in words."""
+    from sluiceway.store.opening import StoreError
+
+    try:
+        asyncio_run(main)
+    except (ConfigError, StoreError) as error:
+        _err.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
 
 
 def _source(path: Path | None, **options: object) -> Source:
@@ -226,8 +268,15 @@ async def _demo(port: int) -> None:
 
     async with serving(MockProvider(LIFELIKE)) as provider:
         upstream = {"name": "demo", "base_url": f"http://127.0.0.1:{provider.port}/v1"}
-        settings = settings_from({"server": {"port": port}, "upstreams": [upstream]}, {})
-        await _serve(Loaded(settings), afterwards=_CURL)
+        with tempfile.TemporaryDirectory(prefix="sluiceway-") as folder:
+            config = {
+                "server": {"port": port},
+                "upstreams": [upstream],
+                "store": {"url": f"sqlite:///{folder}/demo.db", "spill_bytes": 0},
+                "capture": {"mode": "all"},
+                "inspector": {"show_content": True},
+            }
+            await _serve(Loaded(settings_from(config, {})), afterwards=_CURL)
 
 
 _CURL = """
@@ -244,15 +293,18 @@ async def _serve(loaded: Loaded, source: Source | None = None, *, afterwards: st
     """In this process. `source`: where to read the configuration again, None if nowhere."""
     from sluiceway.listener import listen  # here: keeps --help quick
     from sluiceway.reload import Reloader
-    from sluiceway.server import build_server, is_up, observing, raise_file_limit, tune_gc
+    from sluiceway.server import build_server, is_up, raise_file_limit, tune_gc
+    from sluiceway.watching import watching
 
     settings = loaded.settings
     raise_file_limit()
     listener = listen(settings.server.host, settings.server.port)
     port = listener.getsockname()[1]
-    with observing(settings.server) as observers:
-        server = build_server(settings, loaded.stored, observers=observers)
+    with watching(settings) as onlooking:
+        server = build_server(settings, loaded.stored, onlooking=onlooking)
         reloader = Reloader(source, loaded, server.apply) if source is not None else None
+        if source is not None:
+            server.app.deps.reloader, server.app.deps.files = reloader, lambda: source.files
         serving = asyncio.create_task(server.serve([listener]))
         if reloader is not None:
             reloader.start()

@@ -116,7 +116,6 @@ class Exchange:
             prospects.continuation = Continuation(request, self.relay)
         limit = runtime.settings.server.max_body_bytes
         self._sender = Sender(request, self.relay, pool, loop, max_body_bytes=limit, watch=sink.watch)
-        record.stream = plan.wants_stream
         self._ticket = Ticket(
             key=name or "",
             priority=key.priority if key is not None else 1,
@@ -299,7 +298,8 @@ class Exchange:
         record.translated_to, record.dropped = outbound.translated_to, outbound.dropped
         try:
             relay.ask(attempt)
-            head = outbound_head(self._request, outbound, upstream, pick.key_index, runtime)
+            number = len(record.attempts)
+            head = outbound_head(self._request, outbound, upstream, pick.key_index, runtime, attempt=number)
             await self._sender.send(attempt, turn, upstream.target, head, outbound.body)
         finally:
             self._prospects.end(attempt, pick)
@@ -317,17 +317,17 @@ class Exchange:
         """What is decided before an upstream is asked."""
         request = self._request
         dialect, parsed = request.dialect, request.parsed
-        return Plan(
-            settings=self._stream(self._prospects.candidates[0].settings),
-            crossing=self._crossing if parsed is not None else None,
-            errors=dialect or DEFAULT_ERRORS,
-            wants_stream=parsed is not None and parsed.stream,
-            heartbeat=self._heartbeat,
-            replayable=not request.rest,
-            request_id=request_id,
-            headers=own_headers,
-            bodiless=request.method == "HEAD",
-            limited=limited,
+        return Plan(  # by position, since msgspec takes long to find many names
+            self._stream(self._prospects.candidates[0].settings),
+            self._crossing if parsed is not None else None,
+            dialect or DEFAULT_ERRORS,
+            parsed is not None and parsed.stream,
+            self._heartbeat,
+            not request.rest,
+            request_id,
+            own_headers,
+            request.method == "HEAD",
+            limited,
         )
 
     def _crossing(self) -> Crossing:

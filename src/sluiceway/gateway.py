@@ -31,7 +31,7 @@ from sluiceway.errors import (
 from sluiceway.exchange import Exchange
 from sluiceway.front import client_transport
 from sluiceway.observe.draft import Draft, new_request_id
-from sluiceway.observe.record import Record
+from sluiceway.observe.onlookers import Onlookers
 from sluiceway.outbound import Receive, Request, Scope, Send
 from sluiceway.policy.addresses import client_address
 from sluiceway.policy.guessing import Guesses
@@ -40,7 +40,7 @@ from sluiceway.policy.upstream_state import UpstreamState
 from sluiceway.relay.observe import Tape
 from sluiceway.relay.relay import Relay
 from sluiceway.relay.sinks import AsgiSink, Sink, TransportSink
-from sluiceway.runtime import Observer, Runtime
+from sluiceway.runtime import Runtime
 from sluiceway.sending import body_too_large
 from sluiceway.state.base import State
 from sluiceway.state.memory import MemoryState
@@ -72,12 +72,12 @@ class Gateway:
         settings: Settings,
         stored: StoredKeys | None = None,
         *,
-        observers: tuple[Observer, ...] = (),
+        onlookers: Onlookers | None = None,
         pool: Pool | None = None,
         state: State | None = None,
     ) -> None:
-        """`stored`: what the keys file holds, None if there is none. `state`: what keys have used; by default it
-        is kept in memory alone."""
+        """`stored`: what the keys file holds, None if there is none. `onlookers`: by default nobody but the
+        inspector. `state`: what keys have used; by default it is kept in memory alone."""
         self.pool = pool or Pool()
         self.state: State = state or MemoryState()
         self.upstreams: dict[str, UpstreamState] = {}
@@ -86,7 +86,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._health = HealthChecks(self.pool)
         self._guesses = Guesses(settings.server.auth_failures_per_minute)
-        self._observers = observers
+        self.onlookers = onlookers or Onlookers(settings)
         self.runtime = self._build(settings, stored)
 
     async def start(self) -> None:
@@ -107,6 +107,7 @@ class Gateway:
     def apply(self, settings: Settings, stored: StoredKeys | None = None) -> None:
         """Another configuration, for the requests that come from now on."""
         self.runtime = self._build(settings, stored)
+        self.onlookers.reconfigure(settings)
         for upstream in settings.upstreams:
             self.upstreams[upstream.name].reconfigure(upstream)
         self._guesses.per_minute = settings.server.auth_failures_per_minute
@@ -137,18 +138,21 @@ class Gateway:
             own_headers += runtime.cors.headers(request.headers)
         key: KeySettings | None = None
         limited = False
-        tape = Tape(0)
+        tape: Tape | None = None
+        request.trace = self.onlookers.trace(record, request)
         try:
             key = self._authenticate(runtime, request, record)
             self._check(request)
             await self._receive_body(runtime, request)
             record.model, record.bytes_in = request.model, len(request.body)
+            record.stream = request.parsed is not None and request.parsed.stream
             family = request.dialect.name if request.dialect else family_of(request.path)
             if key is not None:
                 runtime.authenticator.permit(key, model=request.model, dialect=family)
                 limits = await self.state.take(key, record.started)
                 own_headers += limits
                 limited = bool(limits)
+            tape = self.onlookers.begin(record, request, key)
             route = runtime.router.route(request.model, family)
             exchange = Exchange(
                 request,
@@ -181,7 +185,7 @@ class Gateway:
         finally:
             record.finished_at = loop.time()
             self._account(runtime, key, record)
-            self._observe(runtime, record.finish(tape))
+            self.onlookers.end(record, tape)
         await sink.drained()
 
     def end_all(self, error: GatewayError) -> None:
@@ -190,9 +194,7 @@ class Gateway:
             relay.stop(error)
 
     def _build(self, settings: Settings, stored: StoredKeys | None) -> Runtime:
-        return Runtime(
-            settings, stored, state_of=self._state_of, guesses=self._guesses, observers=self._observers
-        )
+        return Runtime(settings, stored, state_of=self._state_of, guesses=self._guesses)
 
     def _state_of(self, settings: UpstreamSettings) -> UpstreamState:
         known = self.upstreams.get(settings.name)
@@ -267,28 +269,16 @@ class Gateway:
         if key is not None and (usage is not None or record.cost):
             self.state.charge(key, tokens_of(usage), record.cost or 0.0, time.time())
 
-    def _observe(self, runtime: Runtime, record: Record) -> None:
-        for observer in runtime.observers:
-            try:
-                observer(record)
-            except Exception:
-                log.exception("an observer failed on request %s", record.request_id)
-
 
 # ── parts of the verbs ──────────────────────────────────────────────────────────────────────────────
 
 
 def _begin_record(request: Request, arrived_at: float) -> Draft:
     client = request.scope.get("client")
-    return Draft(
-        request_id=new_request_id(),
-        started=time.time(),
-        method=request.method,
-        path=request.path,
-        arrived_at=arrived_at,
-        client=client[0] if client else "",
-        dialect=request.dialect.name if request.dialect else None,
-    )
+    draft = Draft(new_request_id(), time.time(), request.method, request.path, arrived_at)
+    draft.client = client[0] if client else ""
+    draft.dialect = request.dialect.name if request.dialect else None
+    return draft
 
 
 def _refuse(request: Request, error: GatewayError, sink: Sink, own_headers: Headers, record: Draft) -> None:

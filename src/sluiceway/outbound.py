@@ -14,6 +14,7 @@ import msgspec
 from sluiceway.dialects.base import Dialect, DialectRequest
 from sluiceway.dialects.crossing import Crossing, Direct, Repaired
 from sluiceway.dialects.repair import Repairer, restore_model
+from sluiceway.observe.trace_ids import Trace
 from sluiceway.policy.routing import Route, spoken
 from sluiceway.runtime import Runtime, UpstreamRuntime
 from sluiceway.translate.crossing import translate
@@ -42,6 +43,7 @@ class Request(msgspec.Struct):
     rest: bool = False
     parsed: DialectRequest | None = None
     model: str | None = None
+    trace: Trace | None = None  # its place in one
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -97,14 +99,21 @@ def prepare(
 
 
 def outbound_head(
-    request: Request, outbound: Outbound, upstream: UpstreamRuntime, key: int | None, runtime: Runtime
+    request: Request,
+    outbound: Outbound,
+    upstream: UpstreamRuntime,
+    key: int | None,
+    runtime: Runtime,
+    *,
+    attempt: int,
 ) -> bytes:
     """The head for the upstream, with its key of that index. The client's credentials go on only where nobody
-    else's are in play."""
+    else's are in play. `attempt`: which one it is, from 1."""
     keep: frozenset[bytes] = frozenset()
     if not upstream.has_keys and not runtime.authenticator.required:
         keep = CREDENTIALS - {b"cookie"}
-    passed = upstream_request_headers(request.headers, keep=keep)
+    asked = request.headers if request.trace is None else request.trace.upward(request.headers, attempt)
+    passed = upstream_request_headers(asked, keep=keep)
     if outbound.translated_to is not None:
         target = upstream.base_path + SIDES[outbound.translated_to].translator.path.encode()
         passed = translated_headers(passed, upstream=outbound.translated_to)

@@ -14,7 +14,6 @@ from sluiceway.config.key_settings import StoredKey
 from sluiceway.config.settings import Settings
 from sluiceway.config.upstream_settings import UpstreamSettings
 from sluiceway.dialects.repair import REPAIRS, drop_fields, parse_path
-from sluiceway.observe.record import Record
 from sluiceway.policy.addresses import Networks
 from sluiceway.policy.cors import Cors
 from sluiceway.policy.guessing import Guesses
@@ -26,8 +25,6 @@ from sluiceway.upstream.dial import proxy_for
 from sluiceway.upstream.healthcheck import Check, check_requests
 from sluiceway.upstream.pool import Target
 from sluiceway.wire.http import CREDENTIALS, Headers
-
-Observer = Callable[[Record], None]
 
 
 class UpstreamRuntime:
@@ -106,7 +103,6 @@ class Runtime:
     __slots__ = (
         "authenticator",
         "cors",
-        "observers",
         "prices",
         "router",
         "settings",
@@ -121,7 +117,6 @@ class Runtime:
         *,
         state_of: Callable[[UpstreamSettings], UpstreamState],
         guesses: Guesses,
-        observers: tuple[Observer, ...] = (),
     ) -> None:
         """`stored`: what the keys file holds, None if there is none. `state_of`, `guesses`: what lives longer than
         a configuration."""
@@ -132,4 +127,3 @@ class Runtime:
         self.cors = Cors(settings.server.cors_origins)
         self.prices = Prices(settings.prices)
         self.trusted_proxies = Networks(settings.server.trusted_proxies)
-        self.observers = observers

@@ -25,9 +25,8 @@ from sluiceway.errors import Draining
 from sluiceway.front import FrontProtocol, Limits
 from sluiceway.gateway import Gateway
 from sluiceway.listener import BACKLOG, HANDSHAKE_S, let_nobody_in
-from sluiceway.observe.logs import AccessLog, log_failures
-from sluiceway.runtime import Observer
 from sluiceway.state.opening import state_of
+from sluiceway.watching import Watching
 
 # nginx's keepalive_timeout: clients and load balancers reuse connections for about this long.
 KEEP_ALIVE_S = 75
@@ -55,7 +54,7 @@ class GatewayServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        gateway: Gateway,
+        app: App,
         settings: ServerSettings,
         front: type[FrontProtocol],
         *,
@@ -63,14 +62,15 @@ class GatewayServer(uvicorn.Server):
     ) -> None:
         """`signals`: obey SIGINT and SIGTERM; false where somebody else tells it to stop."""
         super().__init__(config)
-        self.gateway = gateway
+        self.app = app
+        self.gateway = app.gateway
         self._front = front
         self._signals = signals
         self._take(settings)
 
     def apply(self, loaded: Loaded) -> None:
         """Put another configuration in force, for requests that come from now on."""
-        self.gateway.apply(loaded.settings, loaded.stored)
+        self.app.apply(loaded.settings, loaded.stored)
         self._take(loaded.settings.server)
         logging.getLogger("sluiceway").setLevel(loaded.settings.server.log_level.upper())
 
@@ -159,23 +159,26 @@ def build_server(
     settings: Settings,
     stored: StoredKeys | None = None,
     *,
-    observers: tuple[Observer, ...] = (),
+    onlooking: Watching | None = None,
     worker: int = 0,
     workers: int = 1,
 ) -> GatewayServer:
     """Everything, wired: nothing listens yet. `stored`: what the keys file holds, None if there is none.
 
-    `worker`: which of `workers` processes that share the port this is, from 0. One of several obeys no signals,
-    since a terminal or service manager sends them to all, and their supervisor then, too.
+    `onlooking`: who sees what happens, by default nobody. `worker`: which of `workers` processes that share the port
+    this is, from 0. One of several obeys no signals, since a terminal or service manager sends them to all, and their
+    supervisor then, too.
     """
 
     class Front(FrontProtocol):
         """uvicorn makes protocols from a class, so what all connections share is the class's."""
 
     state = state_of(settings.state, worker=worker, workers=workers)
-    gateway = Gateway(settings, stored, observers=observers, state=state)
+    onlookers = onlooking.onlookers if onlooking is not None else None
+    gateway = Gateway(settings, stored, onlookers=onlookers, state=state)
+    app = App(gateway, onlooking, worker=worker, workers=workers)
     config = uvicorn.Config(
-        App(gateway),
+        app,
         host=settings.server.host,
         port=settings.server.port,
         http=Front,
@@ -190,7 +193,7 @@ def build_server(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return GatewayServer(config, gateway, settings.server, Front, signals=workers == 1)
+    return GatewayServer(config, app, settings.server, Front, signals=workers == 1)
 
 
 async def is_up(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
@@ -199,19 +202,6 @@ async def is_up(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
         if serving.done():
             await serving
         await asyncio.sleep(START_POLL_S)
-
-
-@contextlib.contextmanager
-def observing(settings: ServerSettings) -> Iterator[tuple[Observer, ...]]:
-    """Those who see every record, while a server runs."""
-    if not settings.access_log:
-        yield (log_failures,)
-        return
-    access_log = AccessLog()
-    try:
-        yield (log_failures, access_log)
-    finally:
-        access_log.close()
 
 
 def tune_gc() -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +26,8 @@ from sluiceway.config.source import Loaded
 from sluiceway.config.stored_keys import StoredKeys
 from sluiceway.observe.logs import configure_logging
 from sluiceway.policy.parts import divided
-from sluiceway.server import GatewayServer, build_server, is_up, observing, tune_gc
+from sluiceway.server import GatewayServer, build_server, is_up, tune_gc
+from sluiceway.watching import watching
 
 log = logging.getLogger("sluiceway.worker")
 
@@ -34,13 +36,14 @@ _LENGTH_BYTES = 4
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """The first order. `listener`: the file descriptor of its listening socket."""
+    """The first order. `listener`: the file descriptor of its listening socket. `shared`: a folder of all workers."""
 
     settings: Settings
     stored: StoredKeys | None
     worker: int
     workers: int
     listener: int
+    shared: str
 
 
 class Apply(msgspec.Struct, frozen=True, tag=True):
@@ -112,9 +115,9 @@ async def work(control: socket.socket) -> None:
         return  # it is gone before it began
     configure_logging(start.settings.server.log_level)
     settings, stored = divided(start.settings, start.stored, start.workers)
-    with observing(settings.server) as observers:
+    with watching(settings, worker=start.worker, shared=Path(start.shared)) as onlooking:
         server = build_server(
-            settings, stored, observers=observers, worker=start.worker, workers=start.workers
+            settings, stored, onlooking=onlooking, worker=start.worker, workers=start.workers
         )
         serving = asyncio.create_task(server.serve([socket.socket(fileno=start.listener)]))
         obeying = asyncio.create_task(_obey(orders, server, start.workers))

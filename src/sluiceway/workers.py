@@ -12,7 +12,9 @@ import logging
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from sluiceway.config.source import Loaded, Source
 from sluiceway.listener import listen_for
@@ -41,7 +43,8 @@ async def supervise(source: Source, loaded: Loaded, announce: Callable[[Loaded, 
     server = loaded.settings.server
     listeners = listen_for(server.workers, server.host, server.port)
     port = listeners[0].getsockname()[1]
-    supervisor = Supervisor(listeners, loaded)
+    shared = tempfile.TemporaryDirectory(prefix="sluiceway-", ignore_cleanup_errors=True)
+    supervisor = Supervisor(listeners, loaded, Path(shared.name))
     reloader = Reloader(source, loaded, supervisor.apply)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,13 +54,16 @@ async def supervise(source: Source, loaded: Loaded, announce: Callable[[Loaded, 
         return await supervisor.run(lambda: announce(reloader.loaded, port))
     finally:
         await reloader.close()
+        shared.cleanup()
 
 
 class Supervisor:
     """Keeps one worker alive for each listening socket."""
 
-    def __init__(self, listeners: list[socket.socket], loaded: Loaded) -> None:
+    def __init__(self, listeners: list[socket.socket], loaded: Loaded, shared: Path) -> None:
+        """`shared`: a folder for what workers leave for each other."""
         self._listeners = listeners
+        self._shared = shared
         self._loaded = loaded
         self._writers: dict[int, asyncio.StreamWriter] = {}  # by worker, of those that live
         self._stop: Stop | None = None  # the latest order to stop
@@ -142,7 +148,8 @@ class Supervisor:
                 pass_fds=(theirs.fileno(), listener),
             )
         reader, writer = await asyncio.open_connection(sock=ours)
-        start = Start(self._loaded.settings, self._loaded.stored, worker, len(self._listeners), listener)
+        workers, shared = len(self._listeners), str(self._shared)
+        start = Start(self._loaded.settings, self._loaded.stored, worker, workers, listener, shared)
         writer.write(encode(start))
         if self._stop is not None:
             writer.write(encode(self._stop))

@@ -8,7 +8,7 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,10 @@ import uvloop
 from sluiceway.config.load import settings_from
 from sluiceway.config.stored_keys import StoredKeys
 from sluiceway.mock.testing import RunningMock, running_mock
+from sluiceway.observe.onlookers import Observer, Watcher
 from sluiceway.observe.record import Record
 from sluiceway.server import GatewayServer, bound_port, build_server
+from sluiceway.watching import watching
 
 
 class RunningGateway:
@@ -84,28 +86,36 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
 
 
 @contextlib.contextmanager
-def running_gateway(config: dict[str, Any], stored: StoredKeys | None = None) -> Iterator[RunningGateway]:
+def running_gateway(
+    config: dict[str, Any],
+    stored: StoredKeys | None = None,
+    *,
+    observers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
+) -> Iterator[RunningGateway]:
     """Run a gateway with this configuration (as its TOML would be) while the body runs.
 
-    `stored`: what its keys file holds, None if there is none.
+    `stored`: what its keys file holds, None if there is none. `observers`, `watchers`: see `watching.watching`.
     """
     records: list[Record] = []
     loops: list[asyncio.AbstractEventLoop] = []
-    server = build_server(settings_from(with_free_port(config), {}), stored, observers=(records.append,))
+    settings = settings_from(with_free_port(config), {})
+    with watching(settings, (records.append, *observers), watchers=watchers) as onlooking:
+        server = build_server(settings, stored, onlooking=onlooking)
 
-    async def serve() -> None:
-        loops.append(asyncio.get_running_loop())
-        await server.serve()
+        async def serve() -> None:
+            loops.append(asyncio.get_running_loop())
+            await server.serve()
 
-    thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
-    thread.start()
-    wait_until(lambda: server.started or not thread.is_alive())
-    try:
-        yield RunningGateway(server, records, loops[0])
-    finally:
-        server.should_exit = True
-        thread.join(15)
-        assert not thread.is_alive(), "the gateway did not stop"
+        thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
+        thread.start()
+        wait_until(lambda: server.started or not thread.is_alive())
+        try:
+            yield RunningGateway(server, records, loops[0])
+        finally:
+            server.should_exit = True
+            thread.join(15)
+            assert not thread.is_alive(), "the gateway did not stop"
 
 
 def with_free_port(config: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sluiceway.app import App
 from sluiceway.config.load import settings_from
 from sluiceway.gateway import Gateway
 from sluiceway.mock.testing import RunningMock, running_mock
+from sluiceway.observe.onlookers import Onlookers
 from sluiceway.observe.record import Record
 
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ def hosted(request: pytest.FixtureRequest, mock: RunningMock) -> Iterator[Hosted
             {},
         )
         records: list[Record] = []
-        gateway = Gateway(settings, observers=(records.append,))
+        gateway = Gateway(settings, onlookers=Onlookers(settings, (records.append,)))
         config = uvicorn.Config(
             App(gateway),
             port=0,

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from harness import RawClient, chat, gateway_and_mock, wait_until
+from harness import RawClient, chat, gateway_and_mock, running_gateway, wait_until
 
 from sluiceway.config.load import settings_from
+from sluiceway.mock.testing import running_mock
 from sluiceway.observe.record import Record
 
 
@@ -16,15 +17,20 @@ def test_an_observer_that_fails_hurts_neither_client_nor_the_next_observer() -> 
     def broken(_record: Record) -> None:
         raise RuntimeError("observer")
 
-    with gateway_and_mock() as (gateway, _mock), RawClient(gateway.port) as client:
-        runtime = gateway.server.gateway.runtime
-        runtime.observers = (broken, *runtime.observers)
+    next_one: list[Record] = []
+    with (
+        running_mock() as mock,
+        running_gateway(
+            {"upstreams": [{"name": "mock", "base_url": mock.base_url}]}, observers=(broken, next_one.append)
+        ) as gateway,
+        RawClient(gateway.port) as client,
+    ):
         for _ in range(2):
             client.post(chat("mock-gpt?tokens=3"))
             status, _headers, body = client.response()
             assert status == 200
             assert body.endswith(b"data: [DONE]\n\n")
-        wait_until(lambda: len(gateway.records) == 2)
+        wait_until(lambda: len(next_one) == 2)
 
 
 def test_a_running_stream_keeps_the_runtime_it_began_with() -> None:

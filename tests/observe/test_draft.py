@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluiceway.dialects.base import Usage
 from sluiceway.errors import ClientGone, UpstreamReported, UpstreamTruncated
 from sluiceway.observe.draft import Draft, TryDraft, new_request_id
 from sluiceway.observe.record import Record
@@ -78,3 +79,23 @@ def test_request_ids_are_told_apart(again: int) -> None:
     one, other = new_request_id(), new_request_id()
     assert re.fullmatch("req_[0-9a-f]{24}", one)
     assert one != other
+
+
+def test_every_field_of_a_record_gets_the_drafts_value_of_that_name() -> None:
+    """They are handed over by position."""
+    usage = Usage(input_tokens=1)
+    given: dict[str, Any] = {
+        name: f"a {name}" for name in Draft.__struct_fields__ if name in Record.__struct_fields__
+    }
+    given |= {"attempts": [], "queued_s": 0.5, "usage": usage, "error_code": None, "client_left": False}
+    one = Draft(**given, arrived_at=100.0, first_event_at=101.0, finished_at=104.0)
+    tape = Tape(9)
+    tape.first_content_at, tape.last_at, tape.gap, tape.events = 102.0, 103.0, 0.25, 7
+    made = {
+        "outcome": "ok", "finish_reason": "stop", "queued_ms": 500.0, "connect_ms": None, "head_ms": None,
+        "first_event_ms": 1000.0, "first_content_ms": 2000.0, "last_event_ms": 3000.0, "duration_ms": 4000.0,
+        "events": 7, "largest_gap_ms": 250.0, "attempts": (),
+    }  # fmt: skip
+    record = one.finish(tape, "stop")
+    for name in Record.__struct_fields__:
+        assert getattr(record, name) == made.get(name, given.get(name)), name

@@ -20,7 +20,7 @@ UPSTREAMS = (
 DESTINATIONS = destinations(UPSTREAMS)
 
 GOOD_TRY = Try("openai", 0, 20.0, connect_ms=5.0, head_ms=40.0, first_event_ms=60.0, status=200)
-FAILED_TRY = Try("local", None, 10.0, connect_ms=2.0, error_code="upstream_unreachable")
+FAILED_TRY = Try("local", None, 10.0, connect_ms=2.0, error_code="upstream_unreachable", over_ms=10.0)
 
 
 def record(**changes: Any) -> Record:

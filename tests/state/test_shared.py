@@ -534,3 +534,18 @@ def test_all_keys_share_a_hash_tag_and_expire(server: RedisServer) -> None:
                 assert int(server.command("TTL", name.decode())[1:]) > 0
 
     asyncio.run(scenario())
+
+
+def test_what_keys_have_used_anywhere_can_be_looked_at(server: RedisServer) -> None:
+    busy, idle = key("busy", requests_per_minute=5, tokens_per_day=100), key("idle", requests_per_minute=5)
+
+    async def scenario() -> None:
+        async with sharing(server, 2) as (one, other):
+            await one.take(busy, time.time())
+            used = await other.used([busy, idle])
+            assert used.keys() == {"busy"}
+            assert used["busy"].requests == 60_000
+            server.kill()
+            assert await other.used([busy]) == {}
+
+    asyncio.run(scenario())

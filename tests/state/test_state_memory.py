@@ -225,3 +225,17 @@ def test_a_file_from_last_month_spends_nothing_of_this_one(tmp_path: Path) -> No
         await state.close()
 
     asyncio.run(scenario())
+
+
+def test_what_keys_have_used_can_be_looked_at() -> None:
+    state = MemoryState()
+    busy, idle = key("busy", requests_per_minute=5, tokens_per_day=100), key("idle", requests_per_minute=5)
+
+    async def main() -> None:
+        await state.take(busy, NOW)
+        state.charge(busy, 7, 0.0, NOW)
+        used = await state.used([busy, idle])
+        assert used.keys() == {"busy"}
+        assert (used["busy"].requests, used["busy"].day_tokens) == (60_000, 7)
+
+    asyncio.run(main())

@@ -144,7 +144,7 @@ def store(reader: Reader, raw: object, env: Environment, folder: Path | None) ->
     if folder is None:
         given.setdefault("url", Secret(""))
     else:
-        given["url"] = values.database_in(folder, given.get("url", StoreSettings().url))
+        given["url"] = _database(folder, given.get("url", StoreSettings().url))
     given["spill_folder"] = _path(given.get("spill_folder"), StoreSettings().spill_folder, folder)
     return StoreSettings(**given)
 
@@ -348,6 +348,12 @@ def _path(given: str | None, default: str, folder: Path | None) -> str:
         return given or ""
     chosen = default if given is None else given
     return str(folder / chosen) if chosen else ""
+
+
+def _database(folder: Path, url: str) -> Secret:
+    """With the path of a file made absolute."""
+    file = url.removeprefix(values.SQLITE)
+    return Secret(f"{values.SQLITE}{folder / file}" if file != url else url)
 
 
 def _is_empty(raw: object) -> bool:

@@ -11,7 +11,6 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from sluiceway.config.kinds import Secret
@@ -30,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PROXY_SCHEMES = ("http", "https", "socks5")
 _REDIS_SCHEMES = ("redis", "rediss")
 
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
 _POSTGRES = "postgresql://"
 
 # What is shorter can be guessed; administrators see and change everything.
@@ -242,7 +241,7 @@ def sha256(value: str) -> str:
 
 def database(value: str) -> str:
     """`sqlite:///FILE` or `postgresql://…`; `""` stays so."""
-    if not value or (value.startswith(_SQLITE) and len(value) > len(_SQLITE)):
+    if not value or (value.startswith(SQLITE) and len(value) > len(SQLITE)):
         return value
     if value.startswith("postgres://"):  # as many services write it
         value = _POSTGRES + value.removeprefix("postgres://")
@@ -254,12 +253,6 @@ def database(value: str) -> str:
     if not url.path.strip("/"):
         raise BadValue("names no database", "as postgresql://USER:PASSWORD@HOST/DATABASE")
     return value
-
-
-def database_in(folder: Path, url: Secret) -> Secret:
-    """The same, the path of a file made absolute."""
-    file = url.removeprefix(_SQLITE)
-    return Secret(f"{_SQLITE}{folder / file}") if file != url else url
 
 
 def pattern(value: str) -> str:

@@ -30,6 +30,7 @@ class TryDraft(msgspec.Struct):
     connect_s: float | None = None
     head_s: float | None = None
     first_event_s: float | None = None
+    over_s: float | None = None
     status: int | None = None
     error_code: str | None = None
 
@@ -44,6 +45,7 @@ class TryDraft(msgspec.Struct):
             _ms_or_none(self.first_event_s),
             self.status,
             self.error_code,
+            _ms_or_none(self.over_s),
         )
 
 
@@ -97,64 +99,65 @@ class Draft(msgspec.Struct):
     def finish(self, tape: Tape, finish_reason: str | None = None) -> Record:
         """The value. `tape`: what was written to the client. `finish_reason`: as its last events tell it."""
         began, answering = self.arrived_at, self.answering
+        # By position, which takes a tenth of the time that so many names take: a test compares the orders.
         return Record(
-            request_id=self.request_id,
-            started=self.started,
-            method=self.method,
-            path=self.path,
-            outcome=outcome_of(
+            self.request_id,
+            self.started,
+            self.method,
+            self.path,
+            outcome_of(
                 self.error_code, asked=bool(self.attempts), client_left=self.client_left, own=self.own_error
             ),
-            client=self.client,
-            key=self.key,
-            dialect=self.dialect,
-            model=self.model,
-            upstream=self.upstream,
-            upstream_model=self.upstream_model,
-            translated_to=self.translated_to,
-            dropped=self.dropped,
-            stream=self.stream,
-            status=self.status,
-            upstream_status=self.upstream_status,
-            upstream_request_id=self.upstream_request_id,
-            committed_by=self.committed_by,
-            error_code=self.error_code,
-            error_message=self.error_message,
-            finish_reason=finish_reason,
-            client_left=self.client_left,
-            attempts=tuple([attempt.finish() for attempt in self.attempts]),
-            retries=self.retries,
-            hedged=self.hedged,
-            continued=self.continued,
-            queued_ms=_ms(self.queued_s),
-            connect_ms=_ms_or_none(answering.connect_s) if answering is not None else None,
-            head_ms=_sum(answering.after_s, answering.head_s) if answering is not None else None,
-            first_event_ms=_since(began, self.first_event_at),
-            first_content_ms=_since(began, tape.first_content_at),
-            last_event_ms=_since(began, tape.last_at),
-            duration_ms=_ms(self.finished_at - began),
-            events=tape.events,
-            largest_gap_ms=_ms(tape.gap) if tape.events > 1 else None,
-            bytes_in=self.bytes_in,
-            bytes_out=self.bytes_out,
-            heartbeats=self.heartbeats,
-            usage=self.usage,
-            usage_estimated=self.usage_estimated,
-            cost=self.cost,
-            traceparent=self.traceparent,
+            self.client,
+            self.key,
+            self.dialect,
+            self.model,
+            self.upstream,
+            self.upstream_model,
+            self.translated_to,
+            self.dropped,
+            self.stream,
+            self.status,
+            self.upstream_status,
+            self.upstream_request_id,
+            self.committed_by,
+            self.error_code,
+            self.error_message,
+            finish_reason,
+            self.client_left,
+            tuple([attempt.finish() for attempt in self.attempts]),
+            self.retries,
+            self.hedged,
+            self.continued,
+            _ms(self.queued_s),
+            _ms_or_none(answering.connect_s) if answering is not None else None,
+            _sum(answering.after_s, answering.head_s) if answering is not None else None,
+            _since(began, self.first_event_at),
+            _since(began, tape.first_content_at),
+            _since(began, tape.last_at),
+            _ms(self.finished_at - began),
+            tape.events,
+            _ms(tape.gap) if tape.events > 1 else None,
+            self.bytes_in,
+            self.bytes_out,
+            self.heartbeats,
+            self.usage,
+            self.usage_estimated,
+            self.cost,
+            self.traceparent,
         )
 
 
 def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    return int(seconds * 1e6 + 0.5) / 1000  # to the microsecond; `round` takes twice as long
 
 
 def _ms_or_none(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
+    return None if seconds is None else int(seconds * 1e6 + 0.5) / 1000
 
 
 def _since(began: float, at: float | None) -> float | None:
-    return None if at is None else round((at - began) * 1000, 3)
+    return None if at is None else int((at - began) * 1e6 + 0.5) / 1000
 
 
 def _sum(one: float, other: float | None) -> float | None:

@@ -67,7 +67,7 @@ def log_failures(record: Record) -> None:
 
 
 class AccessLog:
-    """An observer: one JSON line per request, written in batches by a thread of its own.
+    """An observer: one JSON line per request, written in batches by a thread of its own. `dropped`: lines.
 
     Whoever reads the log may be slow, or stop: lines then wait up to a bound, and what is dropped
     beyond it is counted, and said in the log once there is room (invariants 6 and 9).
@@ -95,12 +95,12 @@ class AccessLog:
         self._writer.join(timeout_s)
 
     def _run(self) -> None:
-        closing = False
+        closing, told = False, 0
         while not closing:
             closing = self._closing.wait(FLUSH_S)
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            if dropped := self.dropped:
-                self.dropped -= dropped
+            if dropped := self.dropped - told:
+                told += dropped
                 lines.append(self._encoder.encode({"event": "lines dropped", "lines": dropped}))
             if lines:
                 self._write(b"\n".join(lines) + b"\n")

@@ -30,8 +30,8 @@ Outcome = Literal[
 
 class Try(msgspec.Struct, frozen=True):
     """One attempt. `key`: which of the upstream's keys, from 0. `after_ms`: when it began. `connect_ms`: how long
-    connecting took, None on a kept connection. `head_ms`, `first_event_ms`: since it began. `error_code`: why it
-    failed, None for the one that answered or was not needed any more."""
+    connecting took, None on a kept connection. `head_ms`, `first_event_ms`, `over_ms`: since it began. `error_code`:
+    why it failed, None for the one that answered or was not needed any more."""
 
     upstream: str
     key: int | None
@@ -41,9 +41,10 @@ class Try(msgspec.Struct, frozen=True):
     first_event_ms: float | None = None
     status: int | None = None
     error_code: str | None = None
+    over_ms: float | None = None
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True):
     """See the module. None means that it did not happen, or was not said."""
 
     request_id: str

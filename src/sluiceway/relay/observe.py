@@ -14,31 +14,38 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
+from sluiceway.dialects.glance import CUT
 from sluiceway.wire.sse import count_events
 
-# Of a longer entry, the beginning and the end are kept: half of this each. A picture may have 20 MiB.
+# Of a longer entry, about so many bytes are kept, of its beginning and its end. A picture may have 20 MiB.
 KEPT_BYTES: Final = 2048
+
+# How far from the end the last event of a longer write is looked for: it tells why the answer ended.
+_LAST_EVENT_BYTES: Final = 65_536
 
 # The last entries are kept in any case: they tell why the answer ended.
 LEAST_ENTRIES: Final = 4
 
-# Marks are rare, but a client that reads slowly makes two each time.
+# Marks are rare, but a client that reads slowly makes two each time, and a silent upstream one per heartbeat.
 MAX_MARKS: Final = 512
+_FREQUENT: Final = frozenset({"heartbeat", "pause", "resume"})
+# What is kept for the others beyond that, so that the end of such a stream is told, too.
+_SPARE_MARKS: Final = 64
 
 
 class Entry(NamedTuple):
-    """One write. `at`: the loop's seconds. `events`: how many had been written with it, since the beginning.
-    `data`: the bytes, without the middle where there are more than `KEPT_BYTES`."""
+    """One write. `at`: the loop's seconds. `before`: how many events (where there are none: writes) came before it.
+    `data`: the bytes; where there are many more than `KEPT_BYTES`, `glance.CUT` stands for the middle."""
 
     at: float
-    events: int
+    before: int
     size: int
     data: bytes
 
 
 class Mark(NamedTuple):
     """Something that happened besides: `attempt`, `head`, `failed`, `commit`, `heartbeat`, `pause`, `resume`,
-    `continued`, `error`, `over`. `detail`: an upstream's name, a status, a code."""
+    `continued`, `left`, `error`. `detail`: an upstream's name, a status, a code."""
 
     at: float
     kind: str
@@ -54,7 +61,8 @@ class Listener(Protocol):
 
 
 class Tape:
-    """See the module. `events`: written so far. `gap`: the longest silence between two, in seconds."""
+    """See the module. `events`: written so far. `pieces`: writes so far, of an answer that is no event stream.
+    `gap`: the longest silence between two events, in seconds."""
 
     __slots__ = (
         "_carries",
@@ -66,6 +74,7 @@ class Tape:
         "listeners",
         "lost_marks",
         "marks",
+        "pieces",
     )
 
     def __init__(
@@ -75,10 +84,11 @@ class Tape:
         listeners: tuple[Listener, ...] = (),
     ) -> None:
         """`length`: how many entries are kept. `carries_content`: whether these events hold a piece of the answer."""
-        self.entries: deque[tuple[float, int, int, bytes]] = deque(maxlen=max(length, LEAST_ENTRIES))
+        self.entries: deque[tuple[float, int, int, bytes]] = deque(maxlen=max(LEAST_ENTRIES, length))
         self.marks: list[Mark] = []
         self.lost_marks = 0
         self.events = 0
+        self.pieces = 0
         self.gap = 0.0
         self.last_at: float | None = None  # of an event
         self.first_content_at: float | None = None
@@ -87,8 +97,17 @@ class Tape:
 
     def wrote_events(self, now: float, data: bytes) -> None:
         """Whole events were written: the hot path, once per write."""
-        # Lines mostly end in LF, and then this is all there is to count.
-        self.events = events = self.events + (count_events(data) if b"\r" in data else data.count(b"\n\n"))
+        before = self.events
+        size = len(data)
+        # Nearly every write is one event, of one line or two. To see that by their ends takes a fifth of the time
+        # that counting all pairs of them takes, and 13 (CR) is found six times as fast as b"\r": in bytes, `in` first
+        # finds out that it was not given a number.
+        if 13 in data:
+            self.events = before + count_events(data)
+        elif (line := data.find(b"\n") + 2) == size or data.find(b"\n", line - 1) + 2 == size:
+            self.events = before + 1
+        else:
+            self.events = before + data.count(b"\n\n")
         last = self.last_at
         if last is not None and now - last > self.gap:
             self.gap = now - last
@@ -96,8 +115,7 @@ class Tape:
         if self._carries is not None and self._carries(data):
             self._carries = None
             self.first_content_at = now
-        size = len(data)
-        self.entries.append((now, events, size, data if size <= KEPT_BYTES else _ends(data)))
+        self.entries.append((now, before, size, data if size <= KEPT_BYTES else _cut_events(data)))
         if self.listeners:
             for listener in self.listeners:
                 listener.wrote(now, data)
@@ -105,18 +123,39 @@ class Tape:
     def wrote_bytes(self, now: float, data: bytes) -> None:
         """A piece of an answer that is no event stream was written."""
         size = len(data)
-        self.entries.append((now, 0, size, data if size <= KEPT_BYTES else _ends(data)))
+        self.entries.append((now, self.pieces, size, data if size <= KEPT_BYTES else _cut(data)))
+        self.pieces += 1
         for listener in self.listeners:
             listener.wrote(now, data)
 
     def mark(self, now: float, kind: str, detail: str = "") -> None:
         """Something happened besides."""
-        if len(self.marks) < MAX_MARKS:
+        if len(self.marks) < (MAX_MARKS if kind in _FREQUENT else MAX_MARKS + _SPARE_MARKS):
             self.marks.append(Mark(now, kind, detail))
         else:
             self.lost_marks += 1
 
+    def tail(self, count: int) -> list[bytes]:
+        """The data of the last entries, oldest first, at most so many."""
+        entries = self.entries
+        return [entries[index][3] for index in range(-min(count, len(entries)), 0)]
 
-def _ends(data: bytes) -> bytes:
+
+def _cut(data: bytes) -> bytes:
     half = KEPT_BYTES // 2
-    return data[:half] + data[-half:]
+    return data[:half] + CUT + data[-half:]
+
+
+def _cut_events(data: bytes) -> bytes:
+    """The ends of a write, and the beginning of its last event, which says what that event is."""
+    size, half = len(data), KEPT_BYTES // 2
+    # An event is mostly one line, or a name and a line.
+    line = data.rfind(b"\n", max(0, size - _LAST_EVENT_BYTES), size - 2)
+    start = line + 1
+    if line > 0 and data[line - 1] != 10:
+        start = data.rfind(b"\n", max(0, size - _LAST_EVENT_BYTES), line) + 1
+    if not half // 2 < start < size - half:
+        return _cut(data)
+    begin = data[start : min(start + half // 2, size - half)]
+    gap = CUT if start + len(begin) < size - half else b""
+    return data[: half // 2] + CUT + b"\n\n" + begin + gap + data[-half:]

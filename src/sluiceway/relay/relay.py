@@ -471,7 +471,10 @@ class Relay:
             body, follower = (attempt.body, attempt.follower) if attempt is not None else (None, None)
             # What the upstream told the client itself is not told again.
             told = self.open and body is not None and body.error is not None
-            sink.end(b"" if told else (follower or plan.crossing().follow()).error_event(error))
+            last = b"" if told else (follower or plan.crossing().follow()).error_event(error)
+            sink.end(last)
+            if last:
+                self.tape.wrote_events(self.time(), last)
         elif self.open:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole
         else:
@@ -486,11 +489,13 @@ class Relay:
             self.record.status = attempt.head.status
             headers = self._with_own(client_response_headers(attempt.head.headers))
             self._sink.respond(attempt.head.status, headers, own)
+            self.tape.wrote_bytes(self.time(), own)
         else:
             self.record.committed_by = "error"
             self.record.status = error.status
-            headers = self._with_own([*_JSON, *error.headers])
-            self._sink.respond(error.status, headers, self._error_body(error))
+            headers, whole = self._with_own([*_JSON, *error.headers]), self._error_body(error)
+            self._sink.respond(error.status, headers, whole)
+            self.tape.wrote_bytes(self.time(), whole)
 
     def _error_body(self, error: GatewayError) -> bytes:
         return self.plan.errors.error_body(error, self.plan.request_id)

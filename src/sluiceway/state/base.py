@@ -6,11 +6,11 @@ belongs to the process and outlives reloads, since what it counts goes by the na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from sluiceway.config.key_settings import KeySettings
-from sluiceway.policy.limits import Limits, limits_of
+from sluiceway.policy.limits import Limits, Meter, limits_of
 from sluiceway.wire.http import Headers
 
 Scope = tuple[str, int]
@@ -48,6 +48,11 @@ class State(Protocol):
 
     def charge(self, key: KeySettings, tokens: int, cost: float, now: float) -> None:
         """Add what an answer cost, in tokens and in the currency of `[[prices]]`. Does not wait."""
+        ...
+
+    async def used(self, keys: Sequence[KeySettings]) -> Mapping[str, Meter]:
+        """What keys have used of their limits, by name; those that have used nothing, or of which nothing can be
+        learned now, are missing. For people to look at: a window that has passed since is not taken off."""
         ...
 
     async def lease(self, scopes: Sequence[Scope]) -> str | None:

@@ -30,6 +30,10 @@ class Calls:
         """What answers to a key have cost, money in billionths."""
         return Call(lua.CHARGE, self._used(name), (limits.requests, limits.tokens, tokens, cost))
 
+    def used(self, name: str) -> Call:
+        """Answers the fields of a key's `Meter`, as they were when it was last used; none if it never was."""
+        return Call(lua.USED, self._used(name), ())
+
     def lease(self, scopes: Sequence[Scope]) -> Call:
         """A place in each scope, or in none. Answers 0, or the number, from 1, of the first that is full."""
         return Call(

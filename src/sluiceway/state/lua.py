@@ -109,6 +109,17 @@ save()
 return 1
 """
 
+_USED: Final = """
+-- Answers the meter as it was left, in its order; nothing where there is none.
+local FIELDS = {'at', 'requests', 'tokens', 'day', 'day_tokens', 'day_cost', 'month', 'month_tokens', 'month_cost'}
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+local answer = {}
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(FIELDS))) do
+  answer[i] = tonumber(value or 0)
+end
+return answer
+"""
+
 _SCOPES: Final = """
 -- ARGV[1]: this process. ARGV[2]: how long its places count without being renewed, in milliseconds.
 local process, lease = ARGV[1], tonumber(ARGV[2])
@@ -191,6 +202,7 @@ RENEW_BODY: Final = _SCOPES + _RENEW
 
 TAKE: Final = script(TAKE_BODY)
 CHARGE: Final = script(CHARGE_BODY)
+USED: Final = script(_USED)
 LEASE: Final = script(LEASE_BODY)
 RELEASE: Final = script(RELEASE_BODY)
 RENEW: Final = script(RENEW_BODY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +65,9 @@ class MemoryState:
         meter = self._meters.get(key.name) or self._new_meter(key.name)
         meter.charge(limits, tokens, billionths(cost), milliseconds(now))
         self._changed = True
+
+    async def used(self, keys: Sequence[KeySettings]) -> Mapping[str, Meter]:
+        return {key.name: meter for key in keys if (meter := self._meters.get(key.name)) is not None}
 
     async def lease(self, scopes: Sequence[Scope]) -> str | None:
         return None

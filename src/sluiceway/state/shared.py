@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sluiceway.config.key_settings import KeySettings
@@ -137,6 +137,15 @@ class SharedState:
         self._alone.charge(key, tokens, cost, now)
         self._note_charge(key.name, limits, tokens, billionths(cost))
         self._flush_soon()
+
+    async def used(self, keys: Sequence[KeySettings]) -> Mapping[str, Meter]:
+        asked = [self._ask(self._calls.used(key.name)) for key in keys]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return {
+            key.name: Meter(*map(int, answer))
+            for key, answer in zip(keys, answers, strict=True)
+            if not isinstance(answer, BaseException) and answer
+        }
 
     async def lease(self, scopes: Sequence[Scope]) -> str | None:
         if not scopes:

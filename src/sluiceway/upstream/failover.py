@@ -151,6 +151,8 @@ class Prospects:
         """It is over, and its place at the upstream is free."""
         if not attempt.told:
             self._tell(attempt, attempt.error or attempt.reported)
+        if attempt.entry is not None:
+            attempt.entry.over_s = self._clock.time() - attempt.started
         pick.release()
 
     def _tell(self, attempt: Attempt, error: GatewayError | None) -> FailureName | None:

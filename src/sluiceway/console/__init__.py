@@ -1,0 +1,1 @@
+"""The console's API: what administrators see and do, under `/api`."""
