@@ -294,8 +294,10 @@ class Exchange:
         )
         self._prospects.begin(attempt, pick, now)
         relay.tape.mark(now, "attempt", name)
-        record.upstream, record.upstream_model = name, self._prospects.model
-        record.translated_to, record.dropped = outbound.translated_to, outbound.dropped
+        entry = attempt.entry
+        assert entry is not None
+        entry.upstream_model = self._prospects.model
+        entry.translated_to, entry.dropped = outbound.translated_to, outbound.dropped
         try:
             relay.ask(attempt)
             number = len(record.attempts)

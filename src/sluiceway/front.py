@@ -39,6 +39,15 @@ class Limits(msgspec.Struct, frozen=True):
     max_head_bytes: int = 65536
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """What the front has answered itself, to a request that was on its way to somebody. `size`: of its body."""
+
+    status: int
+    message: str
+    code: str
+    size: int
+
+
 class TransportListener(Protocol):
     """Who is told about the client's connection while a response is being written to it."""
 
@@ -67,6 +76,7 @@ class FrontProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _trailer_bytes = 0
     _refusal: tuple[int, str] | None = None
+    refused: Refusal | None = None
     _lingering = False
     _deaf = False  # our side of the connection has ended
 
@@ -183,6 +193,7 @@ class FrontProtocol(HttpToolsProtocol):
                 f"x-request-id: {new_request_id()}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
+            self.refused = Refusal(status, message, code, len(body))
             self._say_goodbye()
         else:
             self.transport.close()
@@ -325,6 +336,12 @@ class ClientTransport:
     def default_headers(self) -> list[tuple[bytes, bytes]]:
         """`date`, as uvicorn keeps it up to date once a second."""
         return self._cycle.default_headers
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The front's own answer to this request, since it never came whole."""
+        front = self.front
+        return front.refused if front.cycle is self._cycle else None
 
     def listen(self, listener: TransportListener | None) -> None:
         """Tell `listener` of back-pressure and of the client's leaving, until the response is complete."""

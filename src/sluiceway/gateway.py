@@ -29,7 +29,7 @@ from sluiceway.errors import (
     WrongMethod,
 )
 from sluiceway.exchange import Exchange
-from sluiceway.front import client_transport
+from sluiceway.front import Refusal, client_transport
 from sluiceway.observe.draft import Draft, new_request_id
 from sluiceway.observe.onlookers import Onlookers
 from sluiceway.outbound import Receive, Request, Scope, Send
@@ -143,8 +143,8 @@ class Gateway:
         try:
             key = self._authenticate(runtime, request, record)
             self._check(request)
-            await self._receive_body(runtime, request)
-            record.model, record.bytes_in = request.model, len(request.body)
+            await self._receive_body(runtime, request, record)
+            record.model = request.model
             record.stream = request.parsed is not None and request.parsed.stream
             family = request.dialect.name if request.dialect else family_of(request.path)
             if key is not None:
@@ -184,6 +184,8 @@ class Gateway:
                 _refuse(request, broken, sink, own_headers, record)
         finally:
             record.finished_at = loop.time()
+            if client is not None and (refusal := client.refusal) is not None:
+                _was_refused(record, refusal)
             self._account(runtime, key, record)
             self.onlookers.end(record, tape)
         await sink.drained()
@@ -229,7 +231,7 @@ class Gateway:
         if get_header(request.headers, b"upgrade").lower() == b"websocket":
             raise InvalidRequest("WebSocket connections are not relayed")
 
-    async def _receive_body(self, runtime: Runtime, request: Request) -> None:
+    async def _receive_body(self, runtime: Runtime, request: Request, record: Draft) -> None:
         """Read the body as far as routing needs it: whole where a dialect reads it, else up to a limit."""
         limit = runtime.settings.server.max_body_bytes
         declared = int(get_header(request.headers, b"content-length") or 0)
@@ -238,6 +240,7 @@ class Gateway:
         hold = limit if request.dialect is not None else HOLD_BODY_BYTES
         message = await request.receive()
         body, more = message.get("body", b""), message.get("more_body", False)
+        record.bytes_in = len(body)
         if message["type"] == "http.disconnect":
             raise ClientGone("the client left while sending its request")
         if more:
@@ -248,6 +251,7 @@ class Gateway:
                     raise ClientGone("the client left while sending its request")
                 pieces.append(message["body"])
                 size += len(message["body"])
+                record.bytes_in = size
                 more = message["more_body"]
             body = b"".join(pieces)
         if limit and len(body) > limit:
@@ -292,6 +296,14 @@ def _refuse(request: Request, error: GatewayError, sink: Sink, own_headers: Head
     dialect = request.dialect or DEFAULT_ERRORS
     body = dialect.error_body(error, record.request_id)
     sink.respond(error.status, [_JSON_HEADER, *own_headers, *error.headers], body)
+    record.bytes_out = sink.bytes_out
+
+
+def _was_refused(record: Draft, refusal: Refusal) -> None:
+    """The front gave up waiting for the request, and said so."""
+    record.status, record.bytes_out, record.committed_by = refusal.status, refusal.size, "error"
+    record.error_code, record.error_message, record.own_error = refusal.code, refusal.message, True
+    record.client_left = False
 
 
 def _model_of(body: bytes) -> str | None:

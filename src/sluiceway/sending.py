@@ -126,12 +126,12 @@ class Sender:
                 return
             data, more = message["body"], message["more_body"]
             size += len(data)
+            relay.record.bytes_in = size
             if limit and size > limit:
                 relay.stop(body_too_large(limit))
                 return
             if data and not relay.finished:
                 connection.write_body(data)
-        relay.record.bytes_in = size
         if not relay.finished:
             connection.finish_body()
 

@@ -33,6 +33,9 @@ class TryDraft(msgspec.Struct):
     over_s: float | None = None
     status: int | None = None
     error_code: str | None = None
+    upstream_model: str | None = None  # these three for the record, if this is the one that answers
+    translated_to: str | None = None
+    dropped: tuple[str, ...] = ()
 
     def finish(self) -> Try:
         """The value."""
@@ -88,7 +91,7 @@ class Draft(msgspec.Struct):
     usage_estimated: bool = False
     cost: float | None = None
     traceparent: str | None = None
-    answering: TryDraft | None = None  # of the attempts, the one that was heard last
+    answering: TryDraft | None = None  # of the attempts, the one that answers, or is the last to have been asked
 
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""

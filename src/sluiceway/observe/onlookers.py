@@ -98,7 +98,8 @@ class Onlookers:
     def end(self, draft: Draft, tape: Tape | None) -> Record:
         """It is over. `tape`: None if it never got so far."""
         reason = None
-        if tape is not None and tape.entries and draft.status < 300:
+        own_end = draft.error_code is not None and draft.own_error  # whose reason is the gateway's
+        if tape is not None and tape.entries and draft.status < 300 and not own_end:
             reason = finish_reason(draft.dialect, tape.tail(LAST_WRITES), stream=draft.stream)
         if (
             self._estimates

@@ -117,7 +117,7 @@ class Attempt:
             answer_by, started + settings.first_event_s if settings.first_event_s else NEVER
         )
         self.write = relay.write
-        self.note = relay.tape.wrote_bytes
+        self.note: Callable[[float, bytes], None] = relay.tape.wrote_bytes
         self.preface = preface
         self.body: Body | None = None
         self.began = False

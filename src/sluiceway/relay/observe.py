@@ -128,6 +128,13 @@ class Tape:
         for listener in self.listeners:
             listener.wrote(now, data)
 
+    def wrote_to_nobody(self, now: float, data: bytes) -> None:
+        """The client has left, and the rest is read on: for whoever looks on, and not counted."""
+        size = len(data)
+        self.entries.append((now, self.events, size, data if size <= KEPT_BYTES else _cut_events(data)))
+        for listener in self.listeners:
+            listener.wrote(now, data)
+
     def mark(self, now: float, kind: str, detail: str = "") -> None:
         """Something happened besides."""
         if len(self.marks) < (MAX_MARKS if kind in _FREQUENT else MAX_MARKS + _SPARE_MARKS):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sluiceway.errors import ClientGone, GatewayError, IdleTimeout, UpstreamTruncated
+from sluiceway.errors import ClientGone, GatewayError, IdleTimeout, TotalTimeout, UpstreamTruncated
 from sluiceway.observe.draft import Draft
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.bodies import AggregatedBody, ErrorBody, EventsBody, ExplodedBody, OpaqueBody
@@ -133,10 +133,11 @@ class Relay:
         """Its status and headers came."""
         head, record = attempt.head, self.record
         assert head is not None
-        record.upstream_status = head.status
         if (entry := attempt.entry) is not None:
-            entry.status, entry.head_s = head.status, attempt.head_at - attempt.started
-            record.upstream, record.answering = entry.upstream, entry
+            entry.status, entry.head_s = head.status, attempt.head_at - record.arrived_at - entry.after_s
+        if attempt is not self._current:  # asked beside it; what is recorded is who answers
+            return
+        record.upstream_status = head.status
         upstream_id = get_header(head.headers, b"x-request-id")
         if upstream_id:
             record.upstream_request_id = upstream_id.decode("latin-1")
@@ -165,12 +166,24 @@ class Relay:
         if not self._sink.started:
             self._commit(attempt)
         attempt.open = self.open = True
-        attempt.note = self.tape.wrote_events if self._as_events else self.tape.wrote_bytes
+        attempt.note = self._noting()
+        self._mark_seam(attempt)
+        self.begin(attempt)
+        return True
+
+    def _mark_seam(self, attempt: Attempt) -> None:
         if attempt.preface:
             self._sink.write(attempt.preface)
             self.tape.mark(self.time(), "continued")
-        self.begin(attempt)
-        return True
+
+    def _noting(self) -> Callable[[float, bytes], None]:
+        if self._sink is NOWHERE:
+            return self.tape.wrote_to_nobody
+        return self.tape.wrote_events if self._as_events else self.tape.wrote_bytes
+
+    def _note(self, data: bytes) -> None:
+        if data:
+            self._noting()(self.time(), data)
 
     def begin(self, attempt: Attempt) -> None:
         """Its first real event, or body bytes, came: from here on the idle clock runs."""
@@ -199,9 +212,11 @@ class Relay:
         if self.record.first_event_at is None:
             self.record.first_event_at = now
         if self._sink.started:
+            if not attempt.open:  # it came in one piece
+                attempt.open = self.open = True
+                self._mark_seam(attempt)
             self._sink.end(last)
-            if last:
-                (self.tape.wrote_events if self._as_events else self.tape.wrote_bytes)(now, last)
+            self._note(last)
         elif body.error is not None:
             self._fail(body.error)
             return
@@ -212,7 +227,7 @@ class Relay:
     def _note_beginning(self, attempt: Attempt, now: float) -> None:
         attempt.began_at = now
         if attempt.entry is not None:
-            attempt.entry.first_event_s = now - attempt.started
+            attempt.entry.first_event_s = now - self.record.arrived_at - attempt.entry.after_s
 
     def ended_without_body(self, attempt: Attempt) -> None:
         """Its body ended, and there was none."""
@@ -220,6 +235,7 @@ class Relay:
         assert head is not None
         if plan.bodiless or attempt.crossing is None or not 200 <= head.status < 300:
             length = head.length if plan.bodiless else None if head.status in (204, 304) else 0
+            self.record.committed_by = self.record.committed_by or "body"
             self._start_sink(head.status, client_response_headers(head.headers), length)
             self._sink.end()
             self._over(None)
@@ -259,6 +275,10 @@ class Relay:
         self._current = attempt
         self.clocks.settings = attempt.settings
         record.upstream_status = record.upstream_request_id = record.error_code = None
+        if (entry := attempt.entry) is not None:
+            record.answering = entry
+            record.upstream, record.upstream_model = entry.upstream, entry.upstream_model
+            record.translated_to, record.dropped = entry.translated_to, entry.dropped
         if attempt.head is not None:
             self.heard(attempt)
 
@@ -310,10 +330,11 @@ class Relay:
         if mode == "abort" or not any(attempt.attached for attempt in self._attempts):
             self._over(ClientGone("the client left"))
             return
+        self.record.bytes_out = self._sink.bytes_out
         self._sink = NOWHERE
         self.write = NOWHERE.write
         for attempt in self._attempts:
-            attempt.write = NOWHERE.write
+            attempt.write, attempt.note = NOWHERE.write, self.tape.wrote_to_nobody
         if mode == "drain":
             self.clocks.read_on_until = self.time() + settings.drain_after_disconnect_s
         if self.clocks.paused:
@@ -331,6 +352,8 @@ class Relay:
             if self._current is not None and isinstance(late, IdleTimeout):
                 self.failed(self._current, late)
             else:
+                if self._current is not None and isinstance(late, TotalTimeout):
+                    self._current.error = late
                 self._fail(late)
         if not self.clocks.began:
             for attempt in list(self._attempts):
@@ -473,12 +496,13 @@ class Relay:
             told = self.open and body is not None and body.error is not None
             last = b"" if told else (follower or plan.crossing().follow()).error_event(error)
             sink.end(last)
-            if last:
-                self.tape.wrote_events(self.time(), last)
+            self._note(last)
         elif self.open:
             sink.abort()  # part of a body is out; only a cut connection can say that it is not whole
         else:
-            sink.end(self._error_body(error))  # only white space is out
+            whole = self._error_body(error)
+            sink.end(whole)  # only white space is out
+            self._note(whole)
 
     def _fail_at_once(self, error: GatewayError) -> None:
         """Nothing has been sent: a real HTTP error, in the upstream's own bytes where it is the upstream's."""

@@ -131,11 +131,11 @@ class TransportSink:
 
     def write(self, data: bytes) -> None:
         size = len(data)
+        if self._bodiless:
+            return
         self.bytes_out += size
         if self._chunked:
             framed = b"%x\r\n%b\r\n" % (size, data)
-        elif self._bodiless:
-            return
         else:
             framed = data
             if self._left is not None:

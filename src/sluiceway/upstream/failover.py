@@ -152,7 +152,7 @@ class Prospects:
         if not attempt.told:
             self._tell(attempt, attempt.error or attempt.reported)
         if attempt.entry is not None:
-            attempt.entry.over_s = self._clock.time() - attempt.started
+            attempt.entry.over_s = self._clock.time() - self._record.arrived_at - attempt.entry.after_s
         pick.release()
 
     def _tell(self, attempt: Attempt, error: GatewayError | None) -> FailureName | None:
@@ -163,6 +163,8 @@ class Prospects:
         now, head = self._clock.time(), attempt.head
         entry.status = head.status if head is not None else None
         kind = self._kind_of(attempt, error)
+        if error is not None and not isinstance(error, UpstreamReported):
+            entry.error_code = error.code or error.type
         if kind is None:
             if attempt.began_at is not None:
                 pick.succeeded(attempt.began_at - attempt.started, now)
