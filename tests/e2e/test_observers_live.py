@@ -125,12 +125,16 @@ def test_clients_notice_nothing_of_a_bad_observer_and_what_it_missed_is_counted(
             wait_until(lambda feed=feed: feed.waiting == 0)  # type: ignore[misc]
             assert feed.failed == feed.taken > 0
         else:
-            assert feed.waiting == ROOM
+            # One of those that waited may be taken when nothing comes any more to fill its place.
+            assert ROOM - 1 <= feed.waiting <= ROOM
             assert feed.dropped > 0
             assert feed.failed == 0
     if how == "hang":
         assert (of_records.taken, of_events.feed.taken) == (1, 1)
-        assert of_records.dropped == STREAMS - 1 - ROOM
+        assert of_records.dropped in (
+            STREAMS - 1 - ROOM,
+            STREAMS - ROOM,
+        )  # it may all come before the first is taken
     # Whoever looks on beside a bad one sees every byte that a client got, in order.
     assert (beside.feed.dropped, beside.feed.failed) == (0, 0)
     assert sorted(b"".join(pieces) for pieces in got.values()) == sorted(expected.values())

@@ -1,0 +1,111 @@
+"""The command line's `db`: bring the database of records up to date, and tell how it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from sluiceway.config import tables
+from sluiceway.config.load import ConfigError, _folder, _read, find_config
+from sluiceway.config.observe_settings import StoreSettings
+from sluiceway.config.reader import Reader
+
+if TYPE_CHECKING:
+    from sluiceway.store.opening import Store
+
+db_app = typer.Typer(help="The database of records.", no_args_is_help=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="The configuration file, whose `store.url` is meant. Default: `$SLUICEWAY_CONFIG`, then "
+        "`./sluiceway.toml`.",
+        show_default=False,
+    ),
+]
+
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigOption = None) -> None:
+    """Make the tables, or change them to what this version needs. A gateway does so itself when it starts."""
+    from sluiceway.store.migrations import upgrade
+    from sluiceway.store.tables import HEAD
+
+    with _opened(config) as (store, _settings):
+        before = upgrade(store)
+        was = "was empty" if before is None else f"was at {before}"
+        done = f"is at {HEAD} already" if before == HEAD else f"{was}, is at {HEAD} now"
+        _out.print(f"{store.name} {done}", markup=False)
+
+
+@db_app.command("status")
+def db_status(config: ConfigOption = None) -> None:
+    """Tell what the database holds, and what waits in files because it was away."""
+    from sluiceway.store.migrations import version
+    from sluiceway.store.queries import Queries
+    from sluiceway.store.spill import Spill
+    from sluiceway.store.tables import HEAD
+
+    with _opened(config) as (store, settings):
+        at = version(store)
+        _out.print(f"{store.name} is at {at or 'no version'}, this program needs {HEAD}", markup=False)
+        if at == HEAD:
+            kept = Queries(store).kept()
+            since = f", from {_moment(kept.oldest)} to {_moment(kept.newest)}" if kept.records else ""
+            _out.print(f"{kept.records:,} records{since}")
+            _out.print(f"{kept.captures:,} requests with bodies, {kept.capture_bytes:,} bytes")
+        waiting = Spill(settings.spill_folder, settings.spill_bytes).used_bytes
+        _out.print(f"{waiting:,} bytes wait in {settings.spill_folder}", markup=False)
+
+
+@contextlib.contextmanager
+def _opened(config: Path | None) -> Iterator[tuple[Store, StoreSettings]]:
+    """Errors of the configuration and of the database end the command, in words."""
+    try:
+        settings = _settings(find_config(config, os.environ, Path.cwd()))
+    except ConfigError as error:
+        _fail(str(error))
+    if not settings.url:
+        _fail("store.url is empty, so nothing is kept")
+
+    from sluiceway.store.opening import Store, StoreError  # here: keeps --help quick
+
+    try:
+        store = Store(settings.url)
+        with contextlib.closing(store):
+            yield store, settings
+    except StoreError as error:
+        _fail(str(error))
+
+
+def _settings(path: Path | None) -> StoreSettings:
+    """`[store]` alone: whoever migrates a database need not have the keys of all upstreams."""
+    config: dict[str, Any] = {} if path is None else _read(path)
+    reader = Reader(tables.OWNERS)
+    settings = tables.store(reader, config.get("store", {}), os.environ, _folder(path))
+    if reader.problems:
+        raise ConfigError(reader.problems, str(path))
+    return settings
+
+
+def _fail(message: str) -> NoReturn:
+    _err.print(message, style="red", markup=False)
+    raise typer.Exit(2)
+
+
+def _moment(seconds: float | None) -> str:
+    return datetime.datetime.fromtimestamp(seconds or 0.0, datetime.UTC).isoformat(
+        sep=" ", timespec="seconds"
+    )
