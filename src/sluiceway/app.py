@@ -71,7 +71,7 @@ class App:
                 else:
                     await self._own(scope, send)
             finally:
-                scope["extensions"] = {}  # which refer to the server's own objects, and these to the scope
+                scope["extensions"] = None  # which refer to the server's own objects, and these to the scope
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 

@@ -159,19 +159,19 @@ def test_what_is_remembered_is_bounded_in_bytes_and_what_had_to_go_is_counted(
 def test_many_running_streams_have_shorter_tapes_and_those_that_end_give_their_room_back() -> None:
     desk = Desk(events=512)
     names = [desk.begin() for _ in range(5000)]
-    lengths = [desk.tapes[name].entries.maxlen or 0 for name in names]
+    lengths = [desk.tapes[name].length for name in names]
     assert lengths[0] == 512
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[-1] == LEAST_ENTRIES
     assert sum(lengths) <= inspector_module.ALL_ENTRIES + LEAST_ENTRIES * len(names)
     for name in names:
         desk.end(name)
-    assert desk.tapes[desk.begin()].entries.maxlen == 512
+    assert desk.tapes[desk.begin()].length == 512
 
 
 def test_a_request_for_json_has_a_short_tape() -> None:
     desk = Desk()
-    assert desk.tapes[desk.begin(stream=False)].entries.maxlen == inspector_module.PLAIN_ENTRIES
+    assert desk.tapes[desk.begin(stream=False)].length == inspector_module.PLAIN_ENTRIES
 
 
 def test_with_no_streams_set_nothing_is_watched_and_records_are_served_all_the_same() -> None:
@@ -191,7 +191,7 @@ def test_other_settings_hold_from_now_on() -> None:
     desk.begin("running")
     desk.inspector.reconfigure(InspectorSettings(streams=4, events=8))
     assert len(desk.remembered()) == 4
-    assert desk.tapes[desk.begin()].entries.maxlen == 8
+    assert desk.tapes[desk.begin()].length == 8
     desk.inspector.reconfigure(InspectorSettings(streams=0))
     assert desk.remembered() == []
     desk.end("running")

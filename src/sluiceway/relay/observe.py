@@ -52,6 +52,9 @@ class Mark(NamedTuple):
     detail: str = ""
 
 
+_Entries = list[tuple[float, int, int, bytes]] | deque[tuple[float, int, int, bytes]]
+
+
 class Listener(Protocol):
     """Told of each write. Must not raise, block or take its time."""
 
@@ -61,8 +64,8 @@ class Listener(Protocol):
 
 
 class Tape:
-    """See the module. `events`: written so far. `pieces`: writes so far, of an answer that is no event stream.
-    `gap`: the longest silence between two events, in seconds."""
+    """See the module. `length`: how many entries are kept. `events`: written so far. `pieces`: writes so far, of an
+    answer that is no event stream. `gap`: the longest silence between two events, in seconds."""
 
     __slots__ = (
         "_carries",
@@ -71,6 +74,7 @@ class Tape:
         "first_content_at",
         "gap",
         "last_at",
+        "length",
         "listeners",
         "lost_marks",
         "marks",
@@ -83,8 +87,9 @@ class Tape:
         carries_content: Callable[[bytes], bool] | None = None,
         listeners: tuple[Listener, ...] = (),
     ) -> None:
-        """`length`: how many entries are kept. `carries_content`: whether these events hold a piece of the answer."""
-        self.entries: deque[tuple[float, int, int, bytes]] = deque(maxlen=max(LEAST_ENTRIES, length))
+        """`carries_content`: whether these events hold a piece of the answer."""
+        self.length = max(LEAST_ENTRIES, length)
+        self.entries: _Entries = []
         self.marks: list[Mark] = []
         self.lost_marks = 0
         self.events = 0
@@ -115,7 +120,10 @@ class Tape:
         if self._carries is not None and self._carries(data):
             self._carries = None
             self.first_content_at = now
-        self.entries.append((now, before, size, data if size <= KEPT_BYTES else _cut_events(data)))
+        entries = self.entries
+        if len(entries) == LEAST_ENTRIES:
+            entries = self._ring()
+        entries.append((now, before, size, data if size <= KEPT_BYTES else _cut_events(data)))
         if self.listeners:
             for listener in self.listeners:
                 listener.wrote(now, data)
@@ -123,7 +131,7 @@ class Tape:
     def wrote_bytes(self, now: float, data: bytes) -> None:
         """A piece of an answer that is no event stream was written."""
         size = len(data)
-        self.entries.append((now, self.pieces, size, data if size <= KEPT_BYTES else _cut(data)))
+        self._ring().append((now, self.pieces, size, data if size <= KEPT_BYTES else _cut(data)))
         self.pieces += 1
         for listener in self.listeners:
             listener.wrote(now, data)
@@ -131,9 +139,17 @@ class Tape:
     def wrote_to_nobody(self, now: float, data: bytes) -> None:
         """The client has left, and the rest is read on: for whoever looks on, and not counted."""
         size = len(data)
-        self.entries.append((now, self.events, size, data if size <= KEPT_BYTES else _cut_events(data)))
+        self._ring().append((now, self.events, size, data if size <= KEPT_BYTES else _cut_events(data)))
         for listener in self.listeners:
             listener.wrote(now, data)
+
+    def _ring(self) -> _Entries:
+        """Where the next entry goes: a ring as soon as there are more than a few. An empty one takes as much memory
+        as a dozen entries, and thousands of streams may be open on which little happens."""
+        entries = self.entries
+        if len(entries) >= LEAST_ENTRIES and isinstance(entries, list):
+            entries = self.entries = deque(entries, self.length)
+        return entries
 
     def mark(self, now: float, kind: str, detail: str = "") -> None:
         """Something happened besides."""
