@@ -191,7 +191,9 @@ def test_variations_are_never_forced_to_stream() -> None:
 
 def test_usage_of_a_json_answer_is_read_and_no_image() -> None:
     body = b'{"data":[{"b64_json":"\xff"}],"usage":' + json.dumps(COUNTED).encode() + b"}"
-    assert IMAGE_EDITS.read_answer(body) == Usage(input_tokens=8, output_tokens=40, total_tokens=48)
+    assert IMAGE_EDITS.read_answer(body) == Usage(
+        input_tokens=8, output_tokens=40, total_tokens=48, image_tokens=3
+    )
     odd = b'{"data":[{"revised_prompt":"\\ud83d"}],"usage":{"total_tokens":1}}'
     assert IMAGE_EDITS.read_answer(odd) == Usage(total_tokens=1)
 

@@ -150,7 +150,7 @@ def test_usage_is_known_before_the_end() -> None:
     for block in (partial(), completed(), completed(usage=None)):
         collector.feed(block)
         seen.append(collector.usage)
-    counted = Usage(input_tokens=8, output_tokens=40, total_tokens=48)
+    counted = Usage(input_tokens=8, output_tokens=40, total_tokens=48, image_tokens=3)
     assert seen == [None, counted, counted]
 
 

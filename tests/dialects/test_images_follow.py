@@ -28,7 +28,7 @@ from sluiceway.dialects.images_event import is_partial
 from sluiceway.errors import UpstreamTruncated
 from sluiceway.wire.sse import parse_events
 
-USAGE = Usage(input_tokens=8, output_tokens=40, total_tokens=48)
+USAGE = Usage(input_tokens=8, output_tokens=40, total_tokens=48, image_tokens=3)
 PING = event({"type": "keepalive", "sequence_number": 3})
 ERROR = event({"type": "error", "error": {"message": "no", "code": "moderation_blocked"}})
 
@@ -80,7 +80,7 @@ def test_nothing_after_the_last_image_belongs_to_the_answer() -> None:
 
 def test_usage_is_that_of_all_images_together() -> None:
     assert run("three_images", STREAMS["three_images"])[1] == Usage(
-        input_tokens=33, output_tokens=5488, total_tokens=5521
+        input_tokens=33, output_tokens=5488, total_tokens=5521, image_tokens=0
     )
     assert run("url", STREAMS["url"])[1] is None
 
@@ -103,7 +103,7 @@ def test_the_last_image_that_was_asked_for_ends_the_stream() -> None:
         assert follower.ended == (left == 0)
     assert follower.complete()
     assert follower.feed(completed()) == b""
-    assert follower.usage == Usage(input_tokens=24, output_tokens=120, total_tokens=144)
+    assert follower.usage == Usage(input_tokens=24, output_tokens=120, total_tokens=144, image_tokens=9)
 
 
 @pytest.mark.parametrize(

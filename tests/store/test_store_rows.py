@@ -90,3 +90,9 @@ def test_times_and_sizes_are_plain_numbers_for_those_who_read_with_sql(store: St
     assert row[:3] == (one.started, one.duration_ms, 100)
     assert row[3] in (True, 1)
     assert msgspec.json.decode(row[4])[0]["upstream"] == "openai"
+
+
+def test_a_zero_character_is_replaced_and_what_only_looks_like_one_is_kept() -> None:
+    dropped = ("a\0\0b", "\\u0000", "\\\0")
+    back = record_of(record_row(record(dropped=dropped)))
+    assert back.dropped == ("a\ufffd\ufffdb", "\\u0000", "\\\ufffd")

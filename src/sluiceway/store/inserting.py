@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select
@@ -19,9 +20,13 @@ from sluiceway.store.tables import captures, records
 
 log = logging.getLogger("sluiceway.store")
 
-# The interpreter runs one thread at a time, and takes it from one that works on only after 5 ms: too long for the
-# loop, whose streams then wait. So the writer lets go by itself, each time it has prepared this many rows.
-PIECE: Final = 25
+# Rows of one statement. SQLite's driver lets go of the interpreter for each statement and has to get it back from a
+# busy loop, which costs both of them more than the row does; with many rows in one that happens seldom. Some builds
+# of SQLite take no more than 999 parameters in a statement.
+PIECE: Final = 20
+
+# The interpreter runs one thread at a time, and takes it from one that works on only after a while: too long for
+# the loop, whose streams then wait. So the writer lets go by itself, each time it has prepared this many rows.
 BREATH_S: Final = 0.0001
 
 Item = Record | Captured
@@ -48,10 +53,8 @@ class Inserter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # Compiled once: a row then costs half of what SQLAlchemy takes to prepare it each time.
-        self._into = {
-            table: str(insert(table).compile(dialect=store.engine.dialect)) for table in (records, captures)
-        }
+        # Made once: a row then costs half of what SQLAlchemy takes to prepare it each time.
+        self._statements: dict[tuple[Table, int], str] = {}
 
     def write(self, items: Sequence[Item], *, again: bool = False) -> Written:
         """Write them in one transaction. `again`: some may be there already, and are left out.
@@ -89,8 +92,17 @@ class Inserter:
     ) -> None:
         for start in range(0, len(items), PIECE):
             rows = [row_of(one) for one in items[start : start + PIECE]]
-            connection.exec_driver_sql(self._into[table], rows)
+            connection.exec_driver_sql(self._into(table, len(rows)), tuple(chain.from_iterable(rows)))
             time.sleep(BREATH_S)
+
+    def _into(self, table: Table, count: int) -> str:
+        """The statement that adds so many rows."""
+        known = self._statements.get((table, count))
+        if known is None:
+            one = str(insert(table).compile(dialect=self._store.engine.dialect))
+            values = one[one.index("VALUES (") + len("VALUES ") :]
+            known = self._statements[table, count] = one + f", {values}" * (count - 1)
+        return known
 
 
 def _missing(connection: Connection, table: Table, items: Sequence[Kind]) -> list[Kind]:

@@ -6,6 +6,7 @@ surrogate pairs, numbers beyond 64 bits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -52,6 +53,8 @@ _SHORT: Final = MAX_NAME_BYTES
 _counts: Final = attrgetter(*TOKENS)
 
 _json = msgspec.json.Encoder()
+# From the left, so that the second half of an escaped backslash is not taken for the beginning of an escape.
+_ESCAPE: Final = re.compile(r"\\(\\|u0000)")
 _attempts: Final = msgspec.json.Decoder(tuple[Try, ...])
 _dropped: Final = msgspec.json.Decoder(tuple[str, ...])
 _headers: Final = msgspec.json.Decoder(tuple[tuple[str, str], ...])
@@ -127,4 +130,7 @@ def bounded(count: int | None) -> int | None:
 
 def _as_json(value: object) -> str:
     """JSON, in which a NUL would be written `\\u0000`, which some JSON functions of PostgreSQL refuse."""
-    return _json.encode(value).decode().replace("\\u0000", "\\ufffd")
+    text = _json.encode(value).decode()
+    if "\\u0000" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: found[0] if found[1] == "\\" else "\\ufffd", text)
