@@ -24,6 +24,8 @@ Metrics = dict[str, float]
 
 ABORT_WAIT_S = 5.0
 """How long the upstream may go on after its client left before we call it unnoticed."""
+WARM_S = 2.0
+"""After the warm-up: gateways that keep records write the first of them about a second later."""
 SETTLE_S = 0.5
 """Between opening idle streams and weighing them: what opening them takes along should be freed."""
 OPENING = 32
@@ -149,9 +151,11 @@ def start_stream(connection: Connection, request: bytes, events: int) -> Stream:
 
 
 async def warm_up(job: Job, connections: Sequence[Connection]) -> None:
-    """One short stream per connection: what is measured later finds everything open."""
+    """One short stream per connection, and some time for what it left to be done (logs, records): what is measured
+    later finds everything open and loaded."""
     request = chat(job.port, model="bench-2x0", key=job.key, stream=True)
     await asyncio.gather(*(start_stream(connection, request, 2).end for connection in connections))
+    await asyncio.sleep(min(WARM_S, job.run_s))
 
 
 async def run_streams(job: Job) -> Metrics:
