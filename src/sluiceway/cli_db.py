@@ -7,15 +7,13 @@ import datetime
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from sluiceway.config import tables
-from sluiceway.config.load import ConfigError, _folder, _read, find_config
+from sluiceway.config.load import ConfigError, find_config, load_store
 from sluiceway.config.observe_settings import StoreSettings
-from sluiceway.config.reader import Reader
 
 if TYPE_CHECKING:
     from sluiceway.store.opening import Store
@@ -74,7 +72,7 @@ def db_status(config: ConfigOption = None) -> None:
 def _opened(config: Path | None) -> Iterator[tuple[Store, StoreSettings]]:
     """Errors of the configuration and of the database end the command, in words."""
     try:
-        settings = _settings(find_config(config, os.environ, Path.cwd()))
+        settings = load_store(find_config(config, os.environ, Path.cwd()), os.environ)
     except ConfigError as error:
         _fail(str(error))
     if not settings.url:
@@ -88,16 +86,6 @@ def _opened(config: Path | None) -> Iterator[tuple[Store, StoreSettings]]:
             yield store, settings
     except StoreError as error:
         _fail(str(error))
-
-
-def _settings(path: Path | None) -> StoreSettings:
-    """`[store]` alone: whoever migrates a database need not have the keys of all upstreams."""
-    config: dict[str, Any] = {} if path is None else _read(path)
-    reader = Reader(tables.OWNERS)
-    settings = tables.store(reader, config.get("store", {}), os.environ, _folder(path))
-    if reader.problems:
-        raise ConfigError(reader.problems, str(path))
-    return settings
 
 
 def _fail(message: str) -> NoReturn:

@@ -14,6 +14,7 @@ from typing import Any
 from sluiceway.config import tables
 from sluiceway.config.environment import CONFIG_NAME, CONFIG_VARIABLE, Environment
 from sluiceway.config.key_settings import KeySettings
+from sluiceway.config.observe_settings import StoreSettings
 from sluiceway.config.problems import ConfigError, Problem
 from sluiceway.config.reader import Reader
 from sluiceway.config.settings import Settings
@@ -58,6 +59,16 @@ def load_keys_place(path: Path | None) -> tuple[str, tuple[KeySettings, ...]]:
     if reader.problems:
         raise ConfigError(reader.problems, str(path))
     return place, keys
+
+
+def load_store(path: Path | None, env: Environment) -> StoreSettings:
+    """`[store]` alone: whoever migrates a database need not have the keys of all upstreams. Raises `ConfigError`."""
+    config: dict[str, Any] = {} if path is None else _read(path)
+    reader = Reader(tables.OWNERS)
+    settings = tables.store(reader, config.get("store", {}), env, _folder(path))
+    if reader.problems:
+        raise ConfigError(reader.problems, str(path))
+    return settings
 
 
 def settings_from(
