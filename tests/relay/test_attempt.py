@@ -324,3 +324,12 @@ def test_a_sink_that_fails_keeps_nothing_from_being_released() -> None:
         table.broken(UpstreamTruncated("cut"))
     assert table.relay.finished
     assert len(table.turns) == 1
+
+
+def test_the_head_of_an_attempt_that_is_over_is_waited_for_no_more() -> None:
+    """Its time has passed, and the clock would ring without end until another upstream is asked."""
+    table = Table(stream=False, dialect=None, failover=Willing()).connected().head(200, [])
+    table.broken(UpstreamTruncated("no body"))
+    armed = table.clock.armed
+    table.wait(5)
+    assert table.clock.armed == armed

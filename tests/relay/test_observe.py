@@ -30,9 +30,7 @@ class Ear:
 
 def taped(length: int = 100, **settings: Any) -> tuple[Table, Tape]:
     tape = Tape(length, carries_content("chat"))
-    table = Table(**settings)
-    table.relay.tape = tape
-    return table, tape
+    return Table(tape=tape, **settings), tape
 
 
 def test_an_entry_tells_when_it_was_written_how_large_it_was_and_what_came_before_it() -> None:
@@ -183,8 +181,7 @@ def test_pauses_of_the_client_and_a_truncation_are_marked() -> None:
 
 def test_an_answer_in_json_is_one_piece() -> None:
     tape = Tape(4)
-    table = Table(stream=False)
-    table.relay.tape = tape
+    table = Table(stream=False, tape=tape)
     body = b'{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}]}'
     table.connected().head(headers=[(b"content-type", b"application/json")]).data(body).end()
     assert [(size, data) for _, _, size, data in tape.entries] == [(len(body), body)]

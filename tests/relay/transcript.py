@@ -19,6 +19,7 @@ from sluiceway.errors import GatewayError, UpstreamError
 from sluiceway.front import TransportListener
 from sluiceway.observe.draft import Draft
 from sluiceway.relay.attempt import Attempt
+from sluiceway.relay.observe import Tape
 from sluiceway.relay.plan import Failover, NoFailover, Plan
 from sluiceway.relay.relay import Relay
 from sluiceway.upstream.connection import ResponseHead
@@ -165,6 +166,7 @@ class Table:
         bodiless: bool = False,
         saw_heartbeat: Callable[[bool], bytes] | None = None,
         failover: Failover | None = None,
+        tape: Tape | None = None,
         **settings: Any,
     ) -> None:
         self.log: list[Any] = []
@@ -193,7 +195,7 @@ class Table:
             headers=[(b"x-request-id", b"req_1")],
             bodiless=bodiless,
         )
-        self.relay = Relay(plan, self.sink, self.clock, self.record, failover or NoFailover())
+        self.relay = Relay(plan, self.sink, self.clock, self.record, failover or NoFailover(), tape)
         self.relay.start()
         self.attempt = self.ask()
 
