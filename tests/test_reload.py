@@ -117,6 +117,37 @@ def test_sighup_puts_the_new_configuration_in_force_and_says_what_changed(
     assert line.__dict__["needs_restart"] == ["server.port"]
 
 
+def test_who_asks_hears_of_a_reload_that_began_afterwards(quiet: Place) -> None:
+    async def main() -> None:
+        reports: list[Result] = []
+        source = Source(quiet.file)
+        reloader = Reloader(source, source.load(), quiet.applied.append, reports.append)
+        quiet.write("watch_config = false\ndrain_s = 7")
+        first = asyncio.create_task(reloader.reload("first"))
+        await asyncio.sleep(0)  # it reads by now
+        quiet.write("watch_config = false\ndrain_s = 8")
+        second, third = await asyncio.gather(reloader.reload("second"), reloader.reload("third"))
+        assert quiet.applied[-1].settings.server.drain_s == 8.0
+        assert second is third, "both asked before it began"
+        assert (await first).reason == "first"
+        assert [one.reason for one in reports] == ["first", "third"]
+        assert reports[-1] is second is reloader.last_result
+        await reloader.close()
+
+    run(main())
+
+
+def test_who_waits_no_longer_is_let_go(quiet: Place) -> None:
+    async def main() -> None:
+        async with quiet.reloading() as reloader:
+            impatient = asyncio.create_task(reloader.reload("never mind"))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            assert (await reloader.reload("mine")).ok
+
+    run(main())
+
+
 def test_what_waits_for_a_restart_is_said_at_every_reload(quiet: Place) -> None:
     async def main() -> None:
         async with quiet.reloading() as reloader:

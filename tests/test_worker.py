@@ -1,79 +1,75 @@
-"""What supervisor and worker say to each other arrives as it was."""
+"""The supervisor, as a worker asks it: each answer finds its question."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import contextlib
+import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
-from sluiceway.config.key_settings import KeySettings
-from sluiceway.config.load import load, settings_from
+from sluiceway import worker as worker_module
 from sluiceway.config.settings import Settings
-from sluiceway.config.stored_keys import Previous, StoredKey
-from sluiceway.worker import Apply, Message, Ready, Start, Stop, encode, messages
+from sluiceway.orders import Answer, Message, Obeyed, Reload, SetDrained, Start, messages
+from sluiceway.reload import Result
+from sluiceway.worker import Superior
 
-EXAMPLE = Path(__file__).parent.parent / "sluiceway.example.toml"
-
-
-def rich() -> Settings:
-    upstream = {
-        "name": "u",
-        "base_url": "https://h/v1",
-        "api_keys": ["sk-1"],
-        "proxy": "http://user:pw@p:1",
-        "headers": {"x-a": "1"},
-        "stream": {"idle_s": 3},
-        "health": {"max_failures": 2},
-    }
-    config = {
-        "stream": {"images": {"total_s": 4}},
-        "state": {"redis": "redis://:pw@h:1/0"},
-        "upstreams": [upstream],
-        "models": [{"name": "m", "upstreams": ["u"], "weights": {"u": 2.0}}],
-        "prices": [{"model": "m", "input": 1.5}],
-        "keys": [{"name": "k", "sha256": "ab" * 32, "models": ["m"]}],
-    }
-    return settings_from(config, {})
+FIRST = Result(1.0, "SIGHUP", ok=True)
+SECOND = Result(2.0, "mine", ok=False, problems=("wrong",))
 
 
-def received(data: bytes) -> list[Message]:
-    async def main() -> list[Message]:
-        reader = asyncio.StreamReader()
-        reader.feed_data(data)
-        reader.feed_eof()
-        return [message async for message in messages(reader)]
-
-    return asyncio.run(main())
-
-
-STORED = (StoredKey(KeySettings(name="s", sha256="cd" * 32), 1.0, 2.0, Previous("ef" * 32, 3.0)),)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        Start(rich(), STORED, worker=1, workers=2, listener=7, shared="x"),
-        Start(load(EXAMPLE, {"OPENAI_API_KEY": "sk", "ANTHROPIC_API_KEY": "sk"}), None, 0, 1, 3, ""),
-        Apply(rich(), None),
-        Apply(rich(), ()),
-        Stop(at_once=True),
-        Ready(),
-    ],
-    ids=["rich", "example", "no keys file", "empty keys file", "stop", "ready"],
-)
-def test_a_message_arrives_as_it_was_sent(message: Message) -> None:
-    assert received(encode(message)) == [message]
+@contextlib.asynccontextmanager
+async def asking() -> AsyncIterator[tuple[Superior, AsyncIterator[Message]]]:
+    """It, and what it says."""
+    ours, theirs = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=ours)
+    reader, other = await asyncio.open_connection(sock=theirs)
+    start = Start(Settings(), None, 0, 2, 3, "x", files=("a.toml",), last_reload=FIRST)
+    try:
+        yield Superior(writer, start), messages(reader)
+    finally:
+        for one in (writer, other):
+            one.close()
+            await one.wait_closed()
 
 
-def test_secrets_arrive_as_secrets() -> None:
-    (message,) = received(encode(Apply(rich(), None)))
-    assert isinstance(message, Apply)
-    assert "sk-1" not in repr(message)
-    assert str(message.settings.upstreams[0].api_keys[0]) == "sk-1"
+def test_it_knows_what_its_predecessors_were_told() -> None:
+    async def main() -> None:
+        async with asking() as (superior, _):
+            assert (superior.files, superior.last_result) == (("a.toml",), FIRST)
+
+    asyncio.run(main())
 
 
-def test_messages_arrive_one_by_one_and_half_a_last_one_is_none() -> None:
-    data = encode(Stop()) + encode(Ready()) + encode(Stop(at_once=True))
-    for cut in range(len(data) - len(encode(Stop(at_once=True))), len(data)):
-        assert received(data[:cut]) == [Stop(), Ready()]
+def test_answers_find_their_questions_in_any_order() -> None:
+    async def main() -> None:
+        async with asking() as (superior, said):
+            reloading = asyncio.create_task(superior.reload("mine"))
+            draining = asyncio.create_task(superior.set_drained("u", True))
+            assert await anext(said) == Reload(1, "mine")
+            assert await anext(said) == SetDrained(2, "u", True)
+            superior.answered(Answer(2))
+            await draining
+            assert not reloading.done()
+            superior.answered(Answer(1, SECOND))
+            assert await reloading is SECOND
+            superior.answered(Answer(1, FIRST))  # nobody waits for it
+            superior.obeyed()
+            assert await anext(said) == Obeyed()
+
+    asyncio.run(main())
+
+
+def test_who_asks_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker_module, "PATIENCE_S", 0.05)
+
+    async def main() -> None:
+        async with asking() as (superior, _):
+            await superior.set_drained("u", False)
+            superior.answered(Answer(1))
+
+    asyncio.run(main())
+    assert [line.message for line in caplog.records] == ["not all workers have obeyed yet"]

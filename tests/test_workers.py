@@ -13,16 +13,19 @@ from pathlib import Path
 import pytest
 
 from sluiceway import workers as workers_module
+from sluiceway.config.load import settings_from
 from sluiceway.config.server_settings import ServerSettings
 from sluiceway.config.settings import Settings
 from sluiceway.config.source import Loaded
+from sluiceway.orders import Reload, SetDrained, encode
+from sluiceway.reload import Result
 from sluiceway.workers import Supervisor
 
 # Says that it is ready, and then dies of what its last argument says, or waits for the supervisor to stop it.
 WORKER = f"""#!{sys.executable}
 import os, signal, socket, sys, time
 sys.path.insert(0, {str(Path(workers_module.__file__).parents[1])!r})
-from sluiceway.worker import Ready, encode
+from sluiceway.orders import Ready, encode
 control = socket.socket(fileno=int(sys.argv[3]))
 here = {{here!r}}
 with open(here + "/lives", "a") as lives:
@@ -63,6 +66,10 @@ def listeners(count: int) -> list[socket.socket]:
     return [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
 
 
+async def nothing_to_read(reason: str) -> Result:
+    raise AssertionError(reason)
+
+
 async def until(true: Callable[[], object], timeout_s: float = 10.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -76,7 +83,7 @@ def test_all_are_up_before_it_is_announced_and_stop_ends_them(stand: Stand) -> N
 
     async def main() -> None:
         supervisor = Supervisor(listeners(3), Loaded(Settings()), Path("shared"))
-        running = asyncio.create_task(supervisor.run(lambda: announced.append(stand.lives)))
+        running = asyncio.create_task(supervisor.run(lambda: announced.append(stand.lives), nothing_to_read))
         await until(lambda: announced)
         supervisor.stop()
         assert await running == 0
@@ -92,7 +99,7 @@ def test_a_worker_that_dies_is_started_again_and_logged(
 
     async def main() -> None:
         supervisor = Supervisor(listeners(1), Loaded(Settings()), Path("shared"))
-        running = asyncio.create_task(supervisor.run(lambda: None))
+        running = asyncio.create_task(supervisor.run(lambda: None, nothing_to_read))
         await until(lambda: stand.lives >= 3)
         supervisor.stop()
         assert await running == 0
@@ -109,7 +116,7 @@ def test_a_worker_that_never_starts_ends_it_all(stand: Stand, caplog: pytest.Log
 
     async def main() -> None:
         supervisor = Supervisor(listeners(2), Loaded(Settings()), Path("shared"))
-        assert await supervisor.run(lambda: pytest.fail("announced")) == 1
+        assert await supervisor.run(lambda: pytest.fail("announced"), nothing_to_read) == 1
 
     asyncio.run(main())
     line = next(line for line in caplog.records if "could not start" in line.message)
@@ -135,7 +142,7 @@ def test_a_configuration_is_handed_to_all_and_to_a_successor(stand: Stand) -> No
 
     async def main() -> None:
         supervisor = Supervisor(listeners(2), first, Path("shared"))
-        running = asyncio.create_task(supervisor.run(lambda: None))
+        running = asyncio.create_task(supervisor.run(lambda: None, nothing_to_read))
         await until(lambda: saw(b"first") == 2)
         supervisor.apply(second)
         await until(lambda: saw(b"second") == 2)
@@ -154,7 +161,7 @@ def test_that_limits_are_divided_is_said_once_and_only_where_there_are_some(
 
     async def main() -> None:
         supervisor = Supervisor(listeners(1), loaded, Path("shared"))
-        running = asyncio.create_task(supervisor.run(supervisor.stop))
+        running = asyncio.create_task(supervisor.run(supervisor.stop, nothing_to_read))
         supervisor.apply(loaded)
         assert await running == 0
 
@@ -168,9 +175,103 @@ def test_limits_that_a_reload_brings_are_told_too(stand: Stand, caplog: pytest.L
 
     async def main() -> None:
         supervisor = Supervisor(listeners(1), Loaded(Settings()), Path("shared"))
-        running = asyncio.create_task(supervisor.run(supervisor.stop))
+        running = asyncio.create_task(supervisor.run(supervisor.stop, nothing_to_read))
         supervisor.apply(Loaded(Settings(server=ServerSettings(max_in_flight=5))))
         assert await running == 0
 
     asyncio.run(main())
     assert "part of every limit" in caplog.text
+
+
+# ── what workers ask for ────────────────────────────────────────────────────────────────────────────
+
+# Asks for something, if it is the first to live; writes down all that it is told, and obeys if `obeys` says so.
+ASKING = """
+from sluiceway.orders import Obeyed
+asks, obeys = {asks!r}, {obeys!r}
+try:
+    open(here + "/first", "x")
+except FileExistsError:
+    asks = b""
+time.sleep(0.3)  # until all are up
+control.sendall(asks)
+seen = b""
+while b"Stop" not in seen:
+    seen = control.recv(65536)
+    with open(here + "/told-" + sys.argv[3] + "-" + str(os.getpid()), "ab") as told:
+        told.write(seen)
+    if obeys:
+        for _ in range(seen.count(b"Drain\\xa9upstreams") + seen.count(b"Apply")):
+            control.sendall(encode(Obeyed()))
+    if b"Answer" in seen and b"dying" in asks:
+        os.kill(os.getpid(), 9)
+"""
+
+
+def told(stand: Stand, word: bytes) -> int:
+    """How many of them were told something with this word in it."""
+    return sum(word in file.read_bytes() for file in stand.folder.glob("told-*"))
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_a_drained_upstream_is_told_to_all_and_the_answer_waits_for_them_but_not_for_ever(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, obeys: bool
+) -> None:
+    monkeypatch.setattr(workers_module, "OBEY_S", 10.0 if obeys else 0.2)
+    stand.does(ASKING.format(asks=encode(SetDrained(7, "mock", True)), obeys=obeys))
+
+    async def main() -> None:
+        supervisor = Supervisor(listeners(3), Loaded(Settings()), Path("shared"))
+        running = asyncio.create_task(supervisor.run(lambda: None, nothing_to_read))
+        await until(lambda: told(stand, b"Answer"), 5)
+        assert told(stand, b"\xa9upstreams\x91\xa4mock") == 3, "one that was told nothing would not know"
+        assert told(stand, b"Answer") == 1, "only who asked is answered"
+        supervisor.stop()
+        assert await running == 0
+
+    asyncio.run(main())
+
+
+def test_a_successor_knows_which_upstreams_are_drained_and_how_the_last_reload_went(stand: Stand) -> None:
+    stand.does(ASKING.format(asks=encode(SetDrained(7, "dying", True)), obeys=True))
+
+    async def main() -> None:
+        settings = settings_from({"upstreams": [{"name": "dying", "base_url": "http://h/v1"}]}, {})
+        supervisor = Supervisor(listeners(1), Loaded(settings), Path("shared"))
+        running = asyncio.create_task(supervisor.run(lambda: None, nothing_to_read))
+        supervisor.reloaded(Result(1.0, "for a reason", ok=True), (Path("else.toml"),))
+        await until(lambda: stand.lives == 2)
+        await until(lambda: told(stand, b"\xa7drained\x91\xa5dying") == 1)
+        assert told(stand, b"for a reason") == 2
+        assert told(stand, b"else.toml") == 2
+        supervisor.apply(Loaded(Settings()))  # where there is no such upstream any more
+        supervisor.apply(Loaded(settings))
+        await until(lambda: told(stand, b"Apply") == 1)
+        assert supervisor.drained == ()
+        supervisor.stop()
+        assert await running == 0
+
+    asyncio.run(main())
+
+
+def test_a_reload_is_answered_when_all_have_obeyed(stand: Stand) -> None:
+    stand.does(ASKING.format(asks=encode(Reload(7, "dear supervisor")), obeys=True))
+    reasons: list[str] = []
+
+    async def main() -> None:
+        supervisor = Supervisor(listeners(2), Loaded(Settings()), Path("shared"))
+
+        async def reload(reason: str) -> Result:
+            reasons.append(reason)
+            supervisor.apply(Loaded(Settings()))
+            return Result(1.0, "this one", ok=True)
+
+        running = asyncio.create_task(supervisor.run(lambda: None, reload))
+        await until(lambda: told(stand, b"Answer"))
+        assert told(stand, b"Apply") == 2
+        assert told(stand, b"this one") == 1
+        supervisor.stop()
+        assert await running == 0
+
+    asyncio.run(main())
+    assert reasons == ["dear supervisor"]

@@ -394,7 +394,7 @@ class ClientTransport:
         cycle.response_complete = True
         cycle.message_event.set()
         # Cuts the circle scope → extensions → this → cycle → scope, which would wait for the garbage collector.
-        cycle.scope["extensions"] = None
+        cycle.scope["extensions"] = None  # type: ignore[typeddict-item]
         if keep_alive:
             cycle.on_response()
         else:

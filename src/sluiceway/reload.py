@@ -45,14 +45,23 @@ class Result(msgspec.Struct, frozen=True):
 class Reloader:
     """Reloads, one at a time, when it is asked to; whoever asks during a reload has another one after it."""
 
-    def __init__(self, source: Source, loaded: Loaded, apply: Callable[[Loaded], None]) -> None:
-        """`loaded`: what the process runs with; `apply`: called in the loop with what is to be in force."""
+    def __init__(
+        self,
+        source: Source,
+        loaded: Loaded,
+        apply: Callable[[Loaded], None],
+        report: Callable[[Result], None] = lambda result: None,
+    ) -> None:
+        """`loaded`: what the process runs with; `apply`: called in the loop with what is to be in force; `report`:
+        with how each reload went."""
         self.loaded = loaded
         self.last_result: Result | None = None
         self._began_with = loaded.settings
         self._source = source
         self._apply = apply
+        self._report = report
         self._reason = ""
+        self._asking: list[asyncio.Future[Result]] = []  # for the result of the next reload
         self._task: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -82,38 +91,48 @@ class Reloader:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="reload")
 
+    async def reload(self, reason: str) -> Result:
+        """Reload, and tell how it went. It is a reload that began after this was called; what ran already may have
+        read too early."""
+        told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._asking.append(told)
+        self.request(reason)
+        return await told
+
     async def _run(self) -> None:
         while reason := self._reason:
             self._reason = ""
-            await self._reload(reason)
+            asking, self._asking = self._asking, []
+            self.last_result = result = await self._reload(reason)
+            self._report(result)
+            for told in asking:
+                if not told.done():  # who asked may have gone
+                    told.set_result(result)
 
-    async def _reload(self, reason: str) -> None:
+    async def _reload(self, reason: str) -> Result:
         was = self.loaded
         try:
             new = await asyncio.to_thread(self._source.load)
             if new != was:
                 self._apply(new)
         except ConfigError as error:
-            self._failed(reason, error.source, map(str, error.problems))
+            return self._failed(reason, error.source, map(str, error.problems))
         except Exception as error:
             log.exception("the configuration could not be put in force; nothing has changed")
-            self.last_result = Result(time.time(), reason, ok=False, problems=(f"internal error: {error!r}",))
-        else:
-            self.loaded = new
-            self._succeeded(reason, changes(was.settings, new.settings, was.stored, new.stored))
+            return Result(time.time(), reason, ok=False, problems=(f"internal error: {error!r}",))
+        self.loaded = new
+        return self._succeeded(reason, changes(was.settings, new.settings, was.stored, new.stored))
 
-    def _failed(self, reason: str, source: str, problems: Iterable[str]) -> None:
-        self.last_result = result = Result(time.time(), reason, ok=False, problems=tuple(problems))
+    def _failed(self, reason: str, source: str, problems: Iterable[str]) -> Result:
+        result = Result(time.time(), reason, ok=False, problems=tuple(problems))
         log.error(
             "configuration not reloaded, nothing has changed",
             extra={"reason": reason, "source": source, "problems": result.problems},
         )
+        return result
 
-    def _succeeded(self, reason: str, changed: list[str]) -> None:
+    def _succeeded(self, reason: str, changed: list[str]) -> Result:
         waiting = needs_restart(self._began_with, self.loaded.settings)
-        self.last_result = Result(
-            time.time(), reason, ok=True, changes=tuple(changed), needs_restart=tuple(waiting)
-        )
         shown = changed[:MAX_LOGGED_CHANGES]
         if len(changed) > len(shown):
             shown.append(f"and {len(changed) - len(shown)} more")
@@ -121,6 +140,7 @@ class Reloader:
         if waiting:
             fields["needs_restart"] = waiting
         log.info("configuration reloaded", extra=fields)
+        return Result(time.time(), reason, ok=True, changes=tuple(changed), needs_restart=tuple(waiting))
 
     # ── watching ────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,12 +8,11 @@ import datetime
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from sluiceway.config.load import settings_from
-from sluiceway.config.source import Loaded
 from sluiceway.console.api import Api, build
 from sluiceway.console.deps import Deps
 from sluiceway.console.seams import Totals
@@ -205,17 +204,15 @@ class FakeReloader:
     """Reloads when it is told to: by the test, or `at_once`."""
 
     def __init__(self, *, at_once: bool = False) -> None:
-        self.loaded = cast(Loaded, None)
         self.last_result: Result | None = Result(time.time() - 60, "SIGHUP", ok=False)
         self.reasons: list[str] = []
-        self._at_once = at_once
+        self.may_end = asyncio.Event()
+        if at_once:
+            self.may_end.set()
 
-    def request(self, reason: str) -> None:
+    async def reload(self, reason: str) -> Result:
         self.reasons.append(reason)
-        if self._at_once:
-            self.reloaded(reason)
-
-    def reloaded(self, reason: str) -> Result:
+        await self.may_end.wait()
         self.last_result = Result(time.time(), reason, ok=True)
         return self.last_result
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from console_client import Client, console, run
+from fleet import fleet
 
 from sluiceway.config.key_settings import KeySettings, Previous, StoredKey
 from sluiceway.config.keyfile import change_keys, load_keys
@@ -270,5 +271,29 @@ def test_states_and_use_are_told(tmp_path: Path) -> None:
             assert told["free"]["use"] is None
             assert (told["free"]["in_flight"], told["free"]["previous_until"]) == (1, 9e9)
             active.clear()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_used_is_summed_over_workers_unless_they_share_it(shared: bool) -> None:
+    key = {"name": "a", "sha256": "ab" * 32, "tokens_per_day": 90, "max_in_flight": 6}
+    config = {"keys": [key], "state": {"redis": "redis://127.0.0.1:1/0"} if shared else {}}
+
+    async def scenario() -> None:
+        async with fleet(3, config) as workers:
+            for worker, client in enumerate(workers.clients):
+
+                async def used(keys: Sequence[KeySettings]) -> dict[str, Meter]:
+                    assert [key.sha256 for key in keys] == [""], "which nobody needs"
+                    return {"a": Meter(day=int(time.time() // 86400), day_tokens=7)}
+
+                client.deps.used = used
+                active: Any = client.deps.gateway.active
+                active[f"req_{worker}"] = SimpleNamespace(record=SimpleNamespace(key="a"))
+            (told,) = (await workers.clients[1].get("/api/keys")).json["keys"]
+            assert (told["in_flight"], told["use"]["tokens_today"]) == (3, 7 if shared else 21)
+            for client in workers.clients:
+                client.deps.gateway.active.clear()
 
     run(scenario())

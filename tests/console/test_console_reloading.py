@@ -11,7 +11,7 @@ from sluiceway.console import reloading
 from sluiceway.console.reloading import reload_now
 
 
-def test_an_older_result_is_not_taken_for_this_one() -> None:
+def test_it_is_waited_for_until_it_is_over() -> None:
     async def scenario() -> None:
         reloader = FakeReloader()
         async with console(reloader=reloader) as client:
@@ -19,23 +19,16 @@ def test_an_older_result_is_not_taken_for_this_one() -> None:
             await asyncio.sleep(0.05)
             assert reloader.reasons == ["mine"]
             assert not waiting.done()
-            result = reloader.reloaded("mine")
-            assert await waiting is result
+            reloader.may_end.set()
+            assert await waiting is reloader.last_result
 
     run(scenario())
 
 
-def test_one_that_ran_already_is_waited_for_and_then_the_next() -> None:
+def test_where_there_is_nothing_to_read_there_is_no_result() -> None:
     async def scenario() -> None:
-        reloader = FakeReloader()
-        async with console(reloader=reloader) as client:
-            waiting = asyncio.create_task(reload_now(client.deps, "mine"))
-            await asyncio.sleep(0.05)
-            reloader.reloaded("a file changed")
-            await asyncio.sleep(0.05)
-            assert not waiting.done()
-            result = reloader.reloaded("a file changed again")  # which took the place of mine
-            assert await waiting is result
+        async with console() as client:
+            assert await reload_now(client.deps, "mine") is None
 
     run(scenario())
 

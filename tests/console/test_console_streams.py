@@ -12,7 +12,7 @@ import pytest
 from console_client import Client, Exchange, console, run
 
 from sluiceway.config.observe_settings import InspectorSettings
-from sluiceway.console.streams import StreamsQuery
+from sluiceway.console.stream_parts import StreamsQuery
 from sluiceway.errors import Cancelled, GatewayError, UpstreamTruncated
 from sluiceway.observe.draft import Draft
 from sluiceway.observe.inspector import Filter, Inspector

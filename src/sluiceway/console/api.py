@@ -15,7 +15,18 @@ from urllib.parse import unquote
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from sluiceway.console import configuration, keys, openapi, overview, records, streams, upstreams, usage
+from sluiceway.console import (
+    configuration,
+    key_states,
+    keys,
+    openapi,
+    overview,
+    records,
+    stream_parts,
+    streams,
+    upstreams,
+    usage,
+)
 from sluiceway.console.auth import Admins
 from sluiceway.console.deps import Deps
 from sluiceway.console.operation import (
@@ -28,6 +39,7 @@ from sluiceway.console.operation import (
     read_body,
     read_query,
 )
+from sluiceway.console.parts import AnyPart
 from sluiceway.console.streaming import Streamed
 from sluiceway.errors import ClientGone, GatewayError, InvalidRequest, UnknownPath, WrongMethod
 from sluiceway.observe.draft import new_request_id
@@ -48,6 +60,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *configuration.OPERATIONS,
     openapi.OPERATION,
 )
+
+PARTS: Final[tuple[AnyPart, ...]] = (
+    *overview.PARTS,
+    *stream_parts.PARTS,
+    *upstreams.PARTS,
+    *key_states.PARTS,
+)
+"""What each process answers for itself, if another one is asked."""
 
 # What is answered is nobody else's to keep, to guess the type of, or to show in a frame.
 _HEADERS: Final[Headers] = [

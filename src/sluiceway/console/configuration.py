@@ -43,7 +43,7 @@ class Configuration(msgspec.Struct, frozen=True):
     ]
     files: Annotated[list[str], Meta(description="What it is read from; none: from the environment alone.")]
     started: Annotated[float, Meta(description="When this process began, in Unix seconds.")]
-    can_reload: Annotated[bool, Meta(description="This process reads its files itself.")]
+    can_reload: Annotated[bool, Meta(description="There is something to be read again.")]
     last_reload: Annotated[ReloadResult | None, Meta(description="Null if it was never read again.")]
 
 
@@ -74,7 +74,7 @@ async def show_configuration(call: Call[Nothing, Nothing]) -> Configuration:
     reloader = deps.reloader
     last = reloader.last_result if reloader is not None else None
     return Configuration(
-        settings=shown(deps.gateway.runtime.settings),
+        settings=shown(deps.settings()),
         files=[str(file) for file in deps.files()],
         started=deps.started,
         can_reload=reloader is not None,
@@ -91,7 +91,7 @@ async def validate_configuration(call: Call[Nothing, Draft]) -> Checked:
 async def reload_configuration(call: Call[Nothing, Nothing]) -> ReloadResult:
     """As SIGHUP, but one hears how it went."""
     if call.deps.reloader is None:
-        raise unavailable("this process does not read its configuration itself; send SIGHUP to its parent")
+        raise unavailable("this gateway was started without a configuration that could be read again")
     result = await reload_now(call.deps, "an administrator asked for it")
     if result is None:
         raise unavailable("the files take too long to read; the log will say how it went")
@@ -151,6 +151,6 @@ OPERATIONS: Final = (
         summary="Read the configuration files again, and put them in force if they are valid.",
         handler=reload_configuration,
         answer=ReloadResult,
-        fails={503: "this process does not read its files itself, or they take too long to read"},
+        fails={503: "there is nothing to be read again, or it takes too long to read"},
     ),
 )

@@ -33,7 +33,7 @@ from sluiceway.policy.keys import new_key
 async def list_keys(call: Call[Nothing, Nothing]) -> Keys:
     """Those of the keys file, then those of the configuration file."""
     deps = call.deps
-    settings = deps.gateway.runtime.settings
+    settings = deps.settings()
     stored = await _off_loop(lambda: load_keys(settings.server.keys_file))
     keys = await told(deps, stored or (), settings.keys)
     return Keys(keys, required=deps.gateway.runtime.authenticator.required)
@@ -121,7 +121,9 @@ async def _change(deps: Deps, name: str, change: Callable[[StoredKeys], StoredKe
     problems = (
         list(result.problems)
         if result is not None
-        else ["another process reads the keys file; where it is watched, it counts within a second"]
+        else [
+            "the gateway does not read the keys file again, or takes too long to; its log will say how it went"
+        ]
     )
     in_force = result is not None and result.ok
     (key,) = await told(deps, [found])

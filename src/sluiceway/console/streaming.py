@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from sluiceway.console.deps import Deps
@@ -50,7 +50,7 @@ class EventStream(Streamed):
 
     media_type = "text/event-stream"
 
-    def __init__(self, deps: Deps, news: Callable[[], tuple[bytes, bool]]) -> None:
+    def __init__(self, deps: Deps, news: Callable[[], Awaitable[tuple[bytes, bool]]]) -> None:
         """`news`: whole events since the last call, and whether these were the last. Raises `Overloaded` if too
         many are open already."""
         if deps.event_streams >= MAX_EVENT_STREAMS:
@@ -77,7 +77,7 @@ class EventStream(Streamed):
         wrote_at = -HEARTBEAT_S  # so that the head leaves at once, with a comment
         is_last = False
         while not is_last and not gone.done():
-            piece, is_last = self._news()
+            piece, is_last = await self._news()
             is_last = is_last or gateway.draining
             if not piece and clock() - wrote_at >= HEARTBEAT_S:
                 piece = _HEARTBEAT

@@ -2,64 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
 from sluiceway.console.deps import Deps
 from sluiceway.console.operation import Call, Nothing, Operation, failing, unavailable
+from sluiceway.console.parts import everyone, first, one
+from sluiceway.console.stream_parts import (
+    CANCELLED,
+    CHANGED,
+    LISTED,
+    MAX_CURSOR,
+    TIMELINE,
+    StreamAsked,
+    StreamChanges,
+    Streams,
+    StreamsQuery,
+    TimelineQuery,
+    all_changes,
+    all_streams,
+)
 from sluiceway.console.streaming import EventStream, sse
-from sluiceway.errors import Cancelled
-from sluiceway.observe.inspector import MAX_TOLD, Changes, Filter, Inspector
-from sluiceway.observe.record import Outcome
-from sluiceway.observe.timeline import Summary, Timeline
-
-_Cursor = Annotated[str, Meta(max_length=100)]
-_Name = Annotated[str, Meta(max_length=500)]
-
-
-class StreamsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of them; what is left out does not matter. Those that run have no outcome."""
-
-    state: Annotated[
-        Literal["all", "live", "recent"], Meta(description="`live`: they run; `recent`: they are over.")
-    ] = "all"
-    outcomes: Annotated[tuple[Outcome, ...], Meta(max_length=20, description="How they ended.")] = ()
-    broken: Annotated[
-        bool, Meta(description="Only those that did not end well; a client's leaving is no such end.")
-    ] = False
-    stream: Annotated[bool | None, Meta(description="The client asked for a stream.")] = None
-    key: Annotated[_Name | None, Meta(description="The client's key, by its name.")] = None
-    model: Annotated[_Name | None, Meta(description="As the client calls it.")] = None
-    upstream: Annotated[_Name | None, Meta(description="That answers, or was the last to be asked.")] = None
-    order: Annotated[
-        Literal["newest", "first_event", "gap"],
-        Meta(
-            description="Of those that are over: the newest first, or those with the latest first event, or the "
-            "longest silence."
-        ),
-    ] = "newest"
-    limit: Annotated[int, Meta(ge=1, le=MAX_TOLD, description="The most of each list.")] = 100
-
-    def filter(self) -> Filter:
-        """The same for the inspector."""
-        return Filter(**{name: getattr(self, name) for name in Filter.__struct_fields__})
-
-
-class Streams(msgspec.Struct, frozen=True):
-    """Those of this process."""
-
-    live: Annotated[list[Summary], Meta(description="They run; the newest first.")]
-    recent: Annotated[list[Summary], Meta(description="They are over.")]
-
-
-class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From where on."""
-
-    since: Annotated[
-        _Cursor, Meta(description="The `next` of an earlier answer: only what happened since. Empty: all.")
-    ] = ""
+from sluiceway.observe.timeline import Timeline
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -69,43 +34,49 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 async def list_streams(call: Call[StreamsQuery, Nothing]) -> Streams:
-    """Those of this process."""
-    inspector, query = _inspector(call.deps), call.query
-    has_outcome = query.broken or query.outcomes or query.state == "recent"
-    live = [] if has_outcome else [one for one in inspector.live() if _wanted(one, query)]
-    recent = inspector.recent(query.filter()) if query.state != "live" else []
-    return Streams(live[: query.limit], recent)
+    """Those of all workers."""
+    _need_timelines(call.deps)
+    return all_streams(await everyone(call.deps, LISTED, call.query), call.query)
 
 
 async def show_stream(call: Call[TimelineQuery, Nothing]) -> Timeline:
     """What happened in one."""
-    return _timeline(_inspector(call.deps), call.path["request_id"], call.query.since)
+    _, timeline = await _found(call.deps, StreamAsked(call.path["request_id"], call.query.since))
+    return timeline
 
 
 async def watch_streams(call: Call[TimelineQuery, Nothing]) -> EventStream:
     """All of them, as they change."""
-    inspector, cursor, is_first = _inspector(call.deps), _seen(call), True
+    deps, cursor = call.deps, _seen(call)
+    heard: list[int] | None = None
+    _need_timelines(deps)
 
-    def news() -> tuple[bytes, bool]:
-        nonlocal cursor, is_first
-        changes = inspector.changes(cursor)
+    async def news() -> tuple[bytes, bool]:
+        nonlocal cursor, heard
+        parts = await everyone(deps, CHANGED, TimelineQuery(since=cursor))
+        changes = all_changes(parts, cursor, deps.workers)
         cursor = changes.next
-        if not (is_first or changes.began or changes.progressed or changes.ended or changes.missed):
+        is_news = changes.began or changes.progressed or changes.ended or changes.missed or changes.restarted
+        if not is_news and changes.heard == heard:
             return b"", False
-        is_first = False
+        heard = changes.heard
         return sse("streams", msgspec.json.encode(changes), cursor), False
 
-    return EventStream(call.deps, news)
+    return EventStream(deps, news)
 
 
 async def watch_stream(call: Call[TimelineQuery, Nothing]) -> EventStream:
     """One, as it grows. Ends when it is over."""
-    inspector, request_id, cursor = _inspector(call.deps), call.path["request_id"], _seen(call)
-    _timeline(inspector, request_id, cursor)  # before the status line, so that an unknown one is a 404
+    deps, request_id, cursor = call.deps, call.path["request_id"], _seen(call)
+    # Before the status line, so that an unknown one is a 404.
+    worker, _ = await _found(deps, StreamAsked(request_id, cursor))
 
-    def news() -> tuple[bytes, bool]:
+    async def news() -> tuple[bytes, bool]:
         nonlocal cursor
-        timeline = inspector.timeline(request_id, cursor)
+        own = await one(deps, worker, TIMELINE, StreamAsked(request_id, cursor))
+        if own is None:  # it may be busy; if it died, its successor will know nothing of the stream
+            return b"", False
+        timeline = own.timeline
         if timeline is None:  # forgotten meanwhile
             return b"", True
         is_over = timeline.summary.outcome is not None and not timeline.more
@@ -114,55 +85,48 @@ async def watch_stream(call: Call[TimelineQuery, Nothing]) -> EventStream:
         cursor = timeline.next
         return sse("timeline", msgspec.json.encode(timeline), cursor), is_over
 
-    return EventStream(call.deps, news)
+    return EventStream(deps, news)
 
 
 async def cancel_stream(call: Call[Nothing, Nothing]) -> Ended:
     """It ends with an error that says so."""
     request_id = call.path["request_id"]
-    relay = call.deps.gateway.active.get(request_id)
-    if relay is None:
-        raise failing(404, "no such request runs in this process", param="request_id")
-    relay.stop(Cancelled("an administrator ended the request"))
+    if await first(call.deps, CANCELLED, StreamAsked(request_id), lambda own: own.ended) is None:
+        raise failing(404, "no such request runs", param="request_id")
     return Ended(request_id)
 
 
-def _inspector(deps: Deps) -> Inspector:
+def _need_timelines(deps: Deps) -> None:
     if deps.inspector is None or not deps.gateway.runtime.settings.inspector.streams:
         raise unavailable("no timelines are kept: inspector.streams is 0")
-    return deps.inspector
 
 
-def _timeline(inspector: Inspector, request_id: str, since: str) -> Timeline:
-    timeline = inspector.timeline(request_id, since)
-    if timeline is None:
-        raise failing(404, "this process knows no such stream, or no more", param="request_id")
-    return timeline
+async def _found(deps: Deps, asked: StreamAsked) -> tuple[int, Timeline]:
+    """Which worker has it, and its timeline."""
+    _need_timelines(deps)
+    found = await first(deps, TIMELINE, asked, lambda own: own.timeline is not None)
+    if found is None or found[1].timeline is None:
+        raise failing(404, "no such stream is known, or no more", param="request_id")
+    return found[0], found[1].timeline
 
 
 def _seen(call: Call[TimelineQuery, Nothing]) -> str:
     """What the client has had: browsers that come back say so by a header (HTML standard, `EventSource`)."""
-    return call.headers.get("last-event-id", call.query.since)[:100]
-
-
-def _wanted(one: Summary, query: StreamsQuery) -> bool:
-    return (
-        query.stream in (None, one.stream)
-        and query.key in (None, one.key)
-        and query.model in (None, one.model)
-        and query.upstream in (None, one.upstream)
-    )
+    return call.headers.get("last-event-id", call.query.since)[:MAX_CURSOR]
 
 
 _OFF: Final = {503: "no timelines are kept"}
-_UNKNOWN: Final = {404: "this process knows no such stream, or no more", **_OFF}
+_UNKNOWN: Final = {
+    404: "no such stream is known, or no more",
+    503: "no timelines are kept; or a worker can't be heard that may know it",
+}
 
 OPERATIONS: Final = (
     Operation(
         method="GET",
         path="/api/streams",
         name="listStreams",
-        summary="Streams that run, and those that ended lately, in this process.",
+        summary="Streams that run, and those that ended lately.",
         handler=list_streams,
         query=StreamsQuery,
         answer=Streams,
@@ -176,7 +140,7 @@ OPERATIONS: Final = (
         handler=watch_streams,
         query=TimelineQuery,
         content={"text/event-stream": "Events, each with the streams that began, went on or ended."},
-        events=("streams", Changes),
+        events=("streams", StreamChanges),
         fails=_OFF,
     ),
     Operation(
@@ -207,6 +171,6 @@ OPERATIONS: Final = (
         summary="End a request that runs. Its client gets an error in its proper form.",
         handler=cancel_stream,
         answer=Ended,
-        fails={404: "no such request runs in this process"},
+        fails={404: "no such request runs", 503: "a worker can't be heard in which it may run"},
     ),
 )
