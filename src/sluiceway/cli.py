@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -98,8 +98,11 @@ def serve(
     loaded = _load(source)
     configure_logging(loaded.settings.server.log_level)
     if loaded.settings.server.workers > 1:
+        from sluiceway.watching import demand_packages
         from sluiceway.workers import supervise
 
+        with _in_words():
+            demand_packages(loaded.settings)
         raise typer.Exit(asyncio_run(supervise(source, loaded, _announce)))
     _run(_serve(loaded, source))
 
@@ -193,11 +196,17 @@ add_replay(app, _captured)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
-    """Serve; what the settings ask for and can't be had ends the command in words."""
+    with _in_words():
+        asyncio_run(main)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """What the settings ask for and can't be had ends the command with a message."""
     from sluiceway.store.opening import StoreError
 
     try:
-        asyncio_run(main)
+        yield
     except (ConfigError, StoreError) as error:
         _err.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from sluiceway.config.settings import Settings
 from sluiceway.console.stored import Stored
+from sluiceway.observe import tracing
 from sluiceway.observe.capture import CaptureWorker
 from sluiceway.observe.logs import AccessLog, log_failures
 from sluiceway.observe.metric_sharing import Sharing
 from sluiceway.observe.metric_sources import dropped_source, store_source
 from sluiceway.observe.metrics import Metrics, exact_names
 from sluiceway.observe.onlookers import Observer, Onlookers, Watcher
-from sluiceway.observe.tracing import tracer_of
 from sluiceway.store.opening import Store
 from sluiceway.store.writer import Writer
 
@@ -31,6 +31,14 @@ STORE_START_S = 3.0
 CAPTURES_S = 2.0
 STORE_S = 5.0
 TRACES_S = 2.0
+
+
+def demand_packages(settings: Settings) -> None:
+    """Raise what `watching` would where packages are missing, for whoever starts workers that will call it: once,
+    in words. Starts nothing, connects nowhere."""
+    if settings.store.url:
+        Store(str(settings.store.url)).close()
+    tracing.demand_packages(settings.tracing)
 
 
 class Watching:
@@ -79,7 +87,8 @@ def watching(
             store = Store(str(settings.store.url))
             stack.callback(store.close)
             writer = Writer(store, settings.store, settings.capture)
-            writer.flush(STORE_START_S)  # until the tables are there: making them would disturb first requests
+            # Until the tables are there: making them would disturb the first requests.
+            writer.flush(STORE_START_S)
             stack.callback(writer.close, STORE_S)
             captures = CaptureWorker(writer.capture)
             dropped["captures"] = lambda: captures.feed.dropped + captures.feed.failed
@@ -89,7 +98,7 @@ def watching(
             queries = Stored(store)
             if metrics is not None:
                 metrics.read(store_source(writer), blocking=True)
-        tracer = tracer_of(settings.tracing, settings.upstreams)
+        tracer = tracing.tracer_of(settings.tracing, settings.upstreams)
         if tracer is not None:
             stack.callback(tracer.close, TRACES_S)
             told.append(tracer)

@@ -1,8 +1,7 @@
-"""Asking the store from the loop: in a thread, its absence and its failures as errors of the API."""
+"""Asking the store from the loop: in a thread of its own, its absence and its failures as errors of the API."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,6 +19,6 @@ async def asked(deps: Deps, question: Callable[[Store], T]) -> T:
     if store is None:
         raise unavailable("no records are kept: store.url is empty")
     try:
-        return await asyncio.to_thread(question, store)
+        return await deps.questions.ask(lambda: question(store))
     except StoreAway as error:
         raise unavailable(f"the database can't be read: {error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from itertools import islice
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from sluiceway.console.asking import asked
+from sluiceway.console.deps import Deps
 from sluiceway.console.export import csv_rows, json_lines
 from sluiceway.console.operation import Call, Nothing, Operation, failing
 from sluiceway.console.seams import Store
@@ -152,19 +152,19 @@ async def export_records(call: Call[ExportQuery, Nothing]) -> Export:
 
     found, first = await asked(call.deps, begin)  # before the status line, so that errors still have one
     return Export(
-        _pieces(first, found, encode),
+        _pieces(call.deps, first, found, encode),
         media_type="text/csv" if as_csv else "application/jsonl",
         file_name=f"sluiceway-records.{call.query.format}",
     )
 
 
 async def _pieces(
-    first: bytes, found: Iterator[Record], encode: Callable[..., bytes]
+    deps: Deps, first: bytes, found: Iterator[Record], encode: Callable[..., bytes]
 ) -> AsyncGenerator[bytes, None]:
     piece = first
     while piece:
         yield piece
-        piece = await asyncio.to_thread(lambda: encode(list(islice(found, EXPORT_CHUNK)), first=False))
+        piece = await deps.questions.ask(lambda: encode(list(islice(found, EXPORT_CHUNK)), first=False))
 
 
 def _capture(captured: Captured) -> Capture:

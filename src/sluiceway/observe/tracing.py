@@ -42,6 +42,12 @@ _DICE_BITS: Final = 32
 _log = logging.getLogger("sluiceway.tracing")
 
 
+def demand_packages(settings: TracingSettings) -> None:
+    """Raise `ConfigError` where the configuration wants traces and their packages are missing. Starts nothing."""
+    if settings.endpoint:
+        _exports_class()
+
+
 def tracer_of(settings: TracingSettings, upstreams: Iterable[UpstreamSettings]) -> Tracer | None:
     """A tracer, if the configuration wants one. Raises `ConfigError` where its packages are missing."""
     return Tracer(settings, upstreams) if settings.endpoint else None
@@ -54,7 +60,7 @@ class Tracer:
         """Starts its threads. Raises `ConfigError` where the packages of the extra are missing."""
         self._sampled_below = round(settings.sample * (1 << _DICE_BITS))
         self._measures = Measures() if settings.metrics else None
-        self._exports = _exports(settings)
+        self._exports = _exports_class()(settings)
         self._running: dict[str, Trace] = {}
         self._waiting: deque[tuple[Record, Trace | None]] = deque()  # appended to here, taken from there
         self._overflow = 0
@@ -132,11 +138,11 @@ class Tracer:
                 self._exports.measure(measure)
 
 
-def _exports(settings: TracingSettings) -> Exports:
+def _exports_class() -> type[Exports]:
     try:
         from sluiceway.observe.trace_export import Exports  # its packages are an extra
     except ImportError as error:
         hint = 'pip install "sluiceway[otel]"'
         problem = Problem("tracing.endpoint", "OpenTelemetry's packages are not installed", hint)
         raise ConfigError([problem]) from error
-    return Exports(settings)
+    return Exports

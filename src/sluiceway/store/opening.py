@@ -9,8 +9,9 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,9 @@ class Store:
         self.file = Path(parsed.database or "") if self.is_sqlite else None
         self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
         self.name = parsed.render_as_string(hide_password=True)  # for people
+        self._made: tuple[int, int] | None = None  # which file, whatever it is called by now
+        self._lock = threading.Lock()
+        self._reading: dict[int, Callable[[], object]] = {}  # how each connection that reads is interrupted
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -69,23 +73,40 @@ class Store:
         """One transaction that reads. Raises `StoreAway`."""
         if self.file is not None and not self.file.exists():  # SQLite would make an empty one
             raise StoreAway(f"{self.file}: there is no such file")
-        with translated(), self._connected(READ_ANSWER_S) as connection:
+        with translated(), self._connected(READ_ANSWER_S, reads=True) as connection:
             yield connection
 
     def make_file(self) -> None:
         """SQLite: make the file, for its owner alone, as it may hold what clients asked. Raises `OSError`."""
         if self.file is not None:
-            os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
+            descriptor = os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600)
+            self._made = _identity(os.fstat(descriptor))
+            os.close(descriptor)
+
+    @property
+    def is_gone(self) -> bool:
+        """SQLite: the file was deleted, or another one put in its place. Connections would go on writing into the
+        old one, which nobody can open any more: let go of them, then `make_file`."""
+        if self.file is None or self._made is None:
+            return False
+        try:
+            return _identity(self.file.stat()) != self._made
+        except OSError:
+            return True
 
     def close(self) -> None:
-        """Close connections that are not in use."""
+        """Close connections that are not in use, and interrupt those that read: nobody waits for an answer any
+        more, and a process does not end before its threads do."""
+        with self._lock:
+            for interrupt in self._reading.values():
+                interrupt()
         self.engine.dispose()
 
     @contextmanager
-    def _connected(self, within_s: float) -> Iterator[Connection]:
+    def _connected(self, within_s: float, *, reads: bool = False) -> Iterator[Connection]:
         """A connection that answers, and is cut if the block takes longer. SQLite has no connection to lose, and
         waits for `BUSY_MS` at most."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, self._interruptible(connection) if reads else nullcontext():
             if self.is_sqlite:
                 yield connection
                 return
@@ -93,6 +114,18 @@ class Store:
                 _reconnect(connection)
             with _cut_after(within_s, connection):
                 yield connection
+
+    @contextmanager
+    def _interruptible(self, connection: Connection) -> Iterator[None]:
+        raw: Any = connection.connection.dbapi_connection
+        thread = threading.get_ident()
+        with self._lock:
+            self._reading[thread] = raw.interrupt if self.is_sqlite else partial(_shut_down, raw.fileno())
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._reading[thread]
 
 
 @contextmanager
@@ -111,6 +144,10 @@ def in_words(error: BaseException) -> str:
     elif isinstance(error, SQLAlchemyError):
         return str(error.args[0] if error.args else error).partition("\n")[0]
     return f"{error}".strip().partition("\n")[0] or type(error).__name__
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _parse(url: str) -> URL:

@@ -231,6 +231,10 @@ class Writer:
         return items
 
     def _prepare(self) -> None:
+        if self._store.is_gone:
+            log.error("the file of records is gone or was replaced; it is made anew")
+            self._store.engine.dispose()
+            self._ready = False
         if not self._ready:
             upgrade(self._store)
             self._ready = True
@@ -285,6 +289,7 @@ class Writer:
         if self._failing is None:
             log.error("the database of records can't be used, it is tried again and again: %s", reason)
         self._failing = reason
+        self._ready = False  # it may come back empty, or as an older copy
         self._retry_at = time.monotonic() + self._retry_s * _jitter()
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
