@@ -132,7 +132,9 @@ class Gateway:
         )
         record = _begin_record(request, loop.time())
         client = client_transport(scope)
-        scope["extensions"] = None  # which refer to the server's own objects, and these to the scope: a circle
+        scope["extensions"] = (
+            None  # which refer to the server's own objects, and these to the scope: a circle
+        )
         sink: Sink = TransportSink(client, scope) if client is not None else AsgiSink(send, receive)
         own_headers: Headers = [(b"x-request-id", record.request_id.encode())]
         if runtime.cors.enabled:

@@ -91,7 +91,7 @@ class Draft(msgspec.Struct):
     usage_estimated: bool = False
     cost: float | None = None
     traceparent: str | None = None
-    answering: TryDraft | None = None  # of the attempts, the one that answers, or is the last to have been asked
+    answering: TryDraft | None = None  # the attempt that answers, or is the last to have been asked
 
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""
