@@ -1,4 +1,4 @@
-"""The command line: serve, demo, mock, check, keys, db, replay."""
+"""The command line: serve, demo, mock, check, keys, db, replay, doctor."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.table import Table
 
 from sluiceway import __version__
 from sluiceway.cli_db import db_app
+from sluiceway.cli_doctor import add_doctor
 from sluiceway.cli_keys import keys_app
 from sluiceway.cli_replay import add_replay
 from sluiceway.config.load import ConfigError, find_config, settings_from
@@ -193,6 +194,7 @@ def _captured(settings: Settings, request_id: str) -> Original | None:
 
 
 add_replay(app, _captured)
+add_doctor(app)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -70,3 +70,10 @@ def test_a_fault_that_the_api_can_not_have_is_refused_before_anything_is_sent(fa
     with pytest.raises(InvalidRequest) as caught:
         script_for(scene(), MockSettings(fault=fault))
     assert caught.value.param == "fault"
+
+
+def test_stamped_events_say_when_they_are_due() -> None:
+    steps = list(script_for(scene().tweak(pace=Pace(0.25, 0, 0, 0)), MockSettings(stamps=True)))
+    sent = b"".join(step for step in steps if isinstance(step, bytes))
+    assert b'data: {"n":1,"mock_due_ms":250.0}' in sent
+    assert b"data: [DONE]" in sent

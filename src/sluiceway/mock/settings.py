@@ -76,6 +76,13 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
             "`seed`, else one made from its messages."
         ),
     ] = None
+    stamps: Annotated[
+        bool,
+        Meta(
+            description="Each event says in `mock_due_ms` when it was due: milliseconds since the answer began. "
+            "So a client sees how late it came, without a clock in common."
+        ),
+    ] = False
     fault: Annotated[
         str, Meta(description="What goes wrong: `NAME` or `NAME:ARG` from the table of faults.")
     ] = ""
