@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --prefix web
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak fuzz docs clean
+.PHONY: help web webcheck demo test check bench soak fuzz docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -13,13 +15,19 @@ help:  ## this list
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sluiceway needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	SLUICEWAY_SKIP_WEB=1 $(PIP) --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl
+# Node is the machine's, or comes from PyPI into .venv where there is none, or one that is too old.
+web: $(READY)  ## build the console's pages, if they are not current
+	@needs=$$($(BIN)/python scripts/build_web.py --needs) && { [ -z "$$needs" ] || $(PIP) "$$needs"; }
+	$(BIN)/python scripts/build_web.py
+
+demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl and for a browser
+	@$(MAKE) --no-print-directory web || echo "going on without the console" >&2
 	$(BIN)/sluiceway demo
 
-test: $(READY)  ## all tests, with coverage by module; installs redis-server and postgresql where it can
+test: $(READY)  ## all tests but the console's; installs redis-server, postgresql and nginx where it can
 	scripts/services.sh
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python scripts/coverage_floor.py .coverage.json
@@ -29,6 +37,16 @@ check: $(READY)  ## formatting, lint, strict types, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/gen_docs.py --check
+
+# Not part of `check` and `test` while the console is being built.
+webcheck: web  ## the console's lint, types, unit tests, and its tests in a real Chromium
+	scripts/services.sh
+	$(BIN)/python scripts/gen_types.py --check
+	$(BIN)/python scripts/build_web.py --install
+	$(NPM) run lint
+	$(NPM) run types
+	$(NPM) run test
+	$(BIN)/python -m pytest tests/web
 
 bench: $(READY)  ## measure beside nginx and the peers; writes docs/reference/performance.md
 	$(BIN)/python -m bench install
@@ -40,13 +58,15 @@ soak: $(READY)  ## mixed load and faults for SOAK_MINUTES; from 10 on writes doc
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY)  ## fuzz the parsers for FUZZ_SECONDS each
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	SLUICEWAY_SKIP_WEB=1 $(PIP) --editable '.[fuzz]'
 	mkdir -p fuzz/corpus
 	for target in fuzz/fuzz_*.py; do $(BIN)/python $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
-docs: $(READY)  ## make the generated reference pages anew
+docs: $(READY)  ## make the generated reference pages anew, and the console's types of the API
 	$(BIN)/python scripts/gen_docs.py
+	$(BIN)/python scripts/gen_types.py
 
 clean:  ## remove everything that was made
 	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist fuzz/corpus
+	rm -rf web/node_modules src/sluiceway/console/web
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ from sluiceway.console.api import PREFIX as API
 from sluiceway.console.api import build
 from sluiceway.console.auth import Admins
 from sluiceway.console.deps import Deps
+from sluiceway.console.site import Site
 from sluiceway.dialects.table import DEFAULT_ERRORS
 from sluiceway.errors import GatewayError, UnknownPath, WrongMethod
 from sluiceway.gateway import Gateway
@@ -27,7 +28,7 @@ _OWN = ("/healthz", "/readyz", "/metrics")
 
 class App:
     """`/v1/…` is relayed; `/healthz` and `/readyz` are for load balancers, `/metrics` for Prometheus, `/api/…` for
-    the console; all else is unknown."""
+    the console; what a browser opens besides is the console itself, and all else is unknown."""
 
     def __init__(
         self, gateway: Gateway, onlooking: Watching | None = None, *, worker: int = 0, workers: int = 1
@@ -45,6 +46,7 @@ class App:
             workers=workers,
         )
         self._api = build(self.deps)
+        self._site = Site()
         self._admins = Admins()
 
     def apply(self, settings: Settings, stored: StoredKeys | None) -> None:
@@ -79,6 +81,8 @@ class App:
         path, method = scope["path"], scope["method"]
         try:
             if path not in _OWN:
+                if await self._show(scope, send):
+                    return
                 raise UnknownPath(f"no such path: {path[:200]} (the API is under /v1/)")
             if method not in ("GET", "HEAD"):
                 raise WrongMethod(f"{path} takes GET, not {method}", allowed="GET, HEAD")
@@ -102,6 +106,11 @@ class App:
             "tasks": len(asyncio.all_tasks()),
         }
         await _respond(send, 503 if gateway.draining else 200, _json(state))
+
+    async def _show(self, scope: Scope, send: Send) -> bool:
+        """A page or file of the console; `False` if it is none, or there is no console."""
+        shown = scope["method"] in ("GET", "HEAD") and self.gateway.runtime.settings.admin.enabled
+        return shown and scope["path"] != "/v1" and await self._site(scope, send)
 
     async def _tell_metrics(self, scope: Scope, send: Send) -> None:
         """Prometheus asks; whoever may read it, `metrics.public` says."""

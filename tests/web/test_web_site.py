@@ -1,0 +1,133 @@
+"""The console as the gateway serves it to a real browser: addresses, the policy in force, how much comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browsers import Complaints
+from consoles import Console, running_console
+from playwright.sync_api import Page, Response, expect
+from served import ask
+
+FIRST_LOAD_BYTES = 300_000
+"""Of everything that has to come before the first page is there, as it goes over the wire."""
+
+PAGES = ("studio", "chat", "overview", "streams", "usage", "upstreams", "keys", "settings")
+
+AS_BROWSER = {"accept": "text/html,*/*;q=0.8"}
+
+
+def loaded(page: Page, url: str) -> list[Response]:
+    """All responses until the page is at rest."""
+    responses: list[Response] = []
+    page.on("response", lambda response: responses.append(response))
+    page.goto(url)
+    page.locator("h1").wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+    return responses
+
+
+def test_a_page_deep_inside_is_still_there_after_a_reload(page: Page, console: Console) -> None:
+    page.goto(f"{console.url}/keys?from=somewhere")
+    expect(page).to_have_title("Keys · Sluiceway")
+    page.reload()
+    expect(page).to_have_title("Keys · Sluiceway")
+    expect(page).to_have_url(f"{console.url}/keys?from=somewhere")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_first_load_is_small_and_compressed(page: Page, console: Console, path: str) -> None:
+    responses = loaded(page, f"{console.url}/{path}")
+    files = [one for one in responses if "/assets/" in one.url]
+    sizes = {one.url.rsplit("/", 1)[1]: int(one.headers["content-length"]) for one in files}
+    assert sizes
+    assert sum(sizes.values()) < FIRST_LOAD_BYTES, sizes
+    large = [one for one in files if int(one.headers["content-length"]) > 1000]
+    assert {one.headers.get("content-encoding") for one in large} == {"br"}
+
+
+def test_nothing_is_asked_of_anybody_else(page: Page, console: Console) -> None:
+    for path in PAGES:
+        assert {one.url.split("/")[2] for one in loaded(page, f"{console.url}/{path}")} == {
+            f"localhost:{console.port}"
+        }
+
+
+def test_what_has_a_hash_in_its_name_is_not_fetched_again(page: Page, console: Console) -> None:
+    loaded(page, f"{console.url}/overview")
+    again = [one for one in loaded(page, f"{console.url}/keys") if "/assets/index-" in one.url]
+    assert again
+    transferred = page.evaluate(
+        "performance.getEntriesByType('resource').filter(e => e.name.includes('/assets/index-'))"
+        ".map(e => e.transferSize)"
+    )
+    assert set(transferred) == {0}
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<img src=x onerror='window.ran = 1'>",
+        "<iframe srcdoc='<script>parent.ran = 1</script>'></iframe>",
+        "<a href='javascript:window.ran = 1' id=link>link</a>",
+    ],
+    ids=["handler", "frame", "link"],
+)
+def test_markup_that_found_its_way_into_the_page_runs_nothing(
+    page: Page, console: Console, complaints: Complaints, markup: str
+) -> None:
+    complaints.expect("Content Security Policy|status of 404")
+    page.goto(f"{console.url}/overview")
+    page.locator("h1").wait_for()
+    page.evaluate("markup => document.body.insertAdjacentHTML('beforeend', markup)", markup)
+    page.evaluate("document.getElementById('link')?.click()")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+
+
+def test_no_script_and_no_picture_comes_from_where_the_policy_does_not_say(
+    page: Page, console: Console, complaints: Complaints
+) -> None:
+    complaints.expect("Content Security Policy")
+    page.goto(f"{console.url}/overview")
+    page.locator("h1").wait_for()
+    refused = page.evaluate(
+        """async () => {
+            const refused = [];
+            document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+            const script = document.createElement("div");
+            script.innerHTML = "<link rel=stylesheet href='http://127.0.0.1:9/x.css'>";
+            document.head.append(script.firstChild);
+            new Image().src = "http://127.0.0.1:9/tell?secret";
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return refused.sort();
+        }"""
+    )
+    assert refused == ["img-src", "style-src-elem"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/overview", 200),
+        ("GET", "/api/nothing", 404),
+        ("GET", "/healthz", 200),
+        ("GET", "/v1", 404),
+        ("GET", "/v1/models", 200),
+        ("POST", "/overview", 404),
+        ("DELETE", "/", 404),
+    ],
+)
+def test_what_is_the_gateway_s_own_stays_so_for_a_browser_too(
+    console: Console, method: str, path: str, status: int
+) -> None:
+    answer = ask(console.port, method, path, None, AS_BROWSER)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_without_admin_there_is_no_console(site: None, tmp_path: Path) -> None:
+    with running_console(tmp_path, settings="[admin]\nenabled = false\n") as console:
+        for path in ("/", "/overview", "/icon.svg"):
+            assert ask(console.port, "GET", path, None, AS_BROWSER).status == 404
