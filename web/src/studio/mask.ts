@@ -1,0 +1,78 @@
+/** What has been painted on a mask, as strokes that can be undone: pure, but for `paint`, which draws them. */
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** In pixels of the picture. */
+export type Stroke =
+  | { kind: "brush"; width: number; points: readonly Point[] }
+  | { kind: "eraser"; width: number; points: readonly Point[] }
+  | { kind: "clear" }
+  | { kind: "invert" };
+
+export interface MaskState {
+  strokes: readonly Stroke[];
+  /** Undone, the last one first. */
+  undone: readonly Stroke[];
+}
+
+export const EMPTY: MaskState = { strokes: [], undone: [] };
+
+export function added(state: MaskState, stroke: Stroke): MaskState {
+  return { strokes: [...state.strokes, stroke], undone: [] };
+}
+
+export function undo({ strokes, undone }: MaskState): MaskState {
+  const last = strokes.at(-1);
+  return last === undefined ? { strokes, undone } : { strokes: strokes.slice(0, -1), undone: [last, ...undone] };
+}
+
+export function redo({ strokes, undone }: MaskState): MaskState {
+  const [first, ...rest] = undone;
+  return first === undefined ? { strokes, undone } : { strokes: [...strokes, first], undone: rest };
+}
+
+/** Where the brush is, on the picture, from where the pointer is, on the screen. */
+export function toPicture(pointer: Point, box: { left: number; top: number; width: number; height: number }, size: { width: number; height: number }): Point {
+  return { x: ((pointer.x - box.left) / box.width) * size.width, y: ((pointer.y - box.top) / box.height) * size.height };
+}
+
+type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "stroke" | "clearRect" | "fillRect">;
+
+/** Draw the strokes anew: what may change is filled, all else empty. */
+export function paint(context: Canvas, strokes: readonly Stroke[], colour: string): void {
+  const { width, height } = context.canvas;
+  context.globalCompositeOperation = "source-over";
+  context.clearRect(0, 0, width, height);
+  for (const stroke of strokes) paintStroke(context, stroke, colour);
+  context.globalCompositeOperation = "source-over";
+}
+
+function paintStroke(context: Canvas, stroke: Stroke, colour: string): void {
+  const { width, height } = context.canvas;
+  context.fillStyle = colour;
+  if (stroke.kind === "clear") {
+    context.clearRect(0, 0, width, height);
+    return;
+  }
+  if (stroke.kind === "invert") {
+    context.globalCompositeOperation = "xor";
+    context.fillRect(0, 0, width, height);
+    context.globalCompositeOperation = "source-over";
+    return;
+  }
+  context.globalCompositeOperation = stroke.kind === "brush" ? "source-over" : "destination-out";
+  context.strokeStyle = colour;
+  context.lineWidth = stroke.width;
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  const [first, ...rest] = stroke.points;
+  if (first === undefined) return;
+  context.beginPath();
+  context.moveTo(first.x, first.y);
+  // A touch without a movement is a dot.
+  for (const point of rest.length > 0 ? rest : [first]) context.lineTo(point.x, point.y);
+  context.stroke();
+}
