@@ -168,12 +168,13 @@ def test_a_foreign_address_or_key_is_taken_only_after_a_yes(open_page: OpenPage,
     page.route("https://elsewhere.example/**", lambda route: route.fulfill(json={"data": []}))
     link = f"{console.url}/?base_url=https://elsewhere.example/v1&api_key=sk-theirs&prompt=hello"
     page.goto(link)
-    question = page.get_by_role("dialog", name="This link brings its own address or key")
+    question = page.get_by_role("dialog", name="A link wants to change your settings")
     expect(question).to_contain_text("https://elsewhere.example/v1")
     assert "sk-theirs" not in page.url
-    question.get_by_role("button", name="Cancel").click()
+    question.get_by_role("button", name="Ignore it").click()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("hello")
     expect(page.get_by_text("Prompts and pictures go to")).to_have_count(0)
     page.goto(link)
-    question.get_by_role("button", name="Use it").click()
+    question.get_by_role("button", name="Add and use it").click()
     expect(page.get_by_text("Prompts and pictures go to https://elsewhere.example/v1")).to_be_visible()
     expect(page.get_by_role("combobox", name="Profile")).to_have_value("elsewhere.example")

@@ -15,11 +15,8 @@ import { decide, type Decision, hostOf, isOpen, readOffer, withoutOffer } from "
 /** What the user has to decide on. */
 const open = store<Decision | undefined>(undefined);
 
-/**
- * Where settings are taken from the address. The studio reads its own, together with prompts; elsewhere `model` and
- * the like are filters of lists.
- */
-const PAGES = /^\/(chat|settings)(\/|$)/;
+/** Where settings are taken from the address; elsewhere `model` and the like are filters of lists. */
+const PAGES = /^\/(studio|chat|settings)(\/|$)/;
 
 /**
  * Takes settings from the address of the page; asks before it takes an address or a key that is not known. Mounted
@@ -54,7 +51,7 @@ export default function UrlSettings() {
     notifications.show({ message: t("offerTaken", { name: profile.name || t("here") }) });
   };
   return (
-    <Modal opened onClose={ignore} title={t("offerTitle")} centered size="lg" closeOnClickOutside={false} role="alertdialog" withCloseButton={false}>
+    <Modal opened onClose={ignore} title={t("offerTitle")} centered size="lg" closeOnClickOutside={false} withCloseButton={false}>
       <Stack>
         <Text>{t("offerText")}</Text>
         {profile.baseUrl && (

@@ -18,10 +18,11 @@ function offered(hash: string, all = known(OTHER)) {
 }
 
 describe("an address", () => {
-  it("offers what stands in its query or its hash, under either name", () => {
+  it("offers what stands in its query or its hash, under any of its names", () => {
     const offer = { name: "", baseUrl: "https://a.example/v1", invalid: false, apiKey: "sk-1", mode: "responses", model: "gpt" };
     expect(readOffer("", "#baseUrl=https://a.example/v1/&apiKey=sk-1&mode=responses&model=gpt", HERE)).toEqual(offer);
     expect(readOffer("?apiUrl=https://a.example/v1&apiKey=sk-1&apiMode=responses&model=gpt", "", HERE)).toEqual(offer);
+    expect(readOffer("?base_url=https://a.example/v1&key=sk-1&api_mode=responses&model=gpt", "", HERE)).toEqual(offer);
   });
 
   it("offers nothing where there is nothing of ours in it", () => {
@@ -57,6 +58,10 @@ describe("the user is asked", () => {
 
   it("not for a mode or a model alone", () => {
     expect(offered("#model=x&mode=responses")).toEqual({ ask: false, profile: { ...DEFAULT_PROFILE, model: "x", mode: "responses" } });
+  });
+
+  it("not for a mode alone, in which another mode's model is of no use", () => {
+    expect(offered("#mode=responses", { list: [DEFAULT_PROFILE, OTHER], current: OTHER.id }).profile).toEqual({ ...OTHER, mode: "responses", model: "" });
   });
 
   it("not for what is known", () => {

@@ -19,12 +19,12 @@ export interface Offer {
   model: string;
 }
 
-/** Each with the names it has in an address; the first is what we write. */
+/** Each with the names it has in an address, also those of similar pages; the first is what we write. */
 const NAMES = {
-  name: ["profile"],
-  baseUrl: ["baseUrl", "apiUrl"],
-  apiKey: ["apiKey"],
-  mode: ["mode", "apiMode"],
+  name: ["profile", "name"],
+  baseUrl: ["baseUrl", "base_url", "apiUrl", "api_url"],
+  apiKey: ["apiKey", "api_key", "key"],
+  mode: ["mode", "apiMode", "api_mode"],
   model: ["model"],
 } as const;
 
@@ -72,11 +72,11 @@ export interface Decision {
 
 /** What to make of an offer that is not invalid. `newId`: for a profile that has to be added. */
 export function decide(offer: Offer, all: Profiles, newId: string): Decision {
-  const change = (profile: Profile): Profile => ({
-    ...profile,
-    mode: offer.mode ?? profile.mode,
-    model: offer.model || profile.model,
-  });
+  const change = (profile: Profile): Profile => {
+    const mode = offer.mode ?? profile.mode;
+    // A model of one API is none of the other.
+    return { ...profile, mode, model: offer.model || (mode === profile.mode ? profile.model : "") };
+  };
   if (offer.baseUrl === "" && offer.apiKey === "") return { profile: change(currentProfile(all)), ask: false };
   const known = all.list.find(
     (one) => tidyAddress(one.baseUrl) === (offer.baseUrl || undefined) && (offer.apiKey === "" || one.apiKey === offer.apiKey),

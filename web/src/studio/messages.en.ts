@@ -217,11 +217,4 @@ export const en = {
   hint_upstream: "The provider has a problem of its own. Trying again later often helps.",
   hint_interrupted: "The page was closed or loaded again while the picture was forming. Its request is kept; try again to ask for it once more.",
   hint_draining: "The gateway is being restarted. Try again in a moment.",
-
-  foreignTitle: "This link brings its own address or key",
-  foreignUrlWhy: "It wants your prompts and pictures to be sent to:",
-  foreignKeyWhy: "It brings an API key for this gateway. Requests made with it may be seen by, and counted on, whoever owns the key.",
-  foreignWithKey: "It also brings a key for that address. Say yes only if you trust whoever gave you the link.",
-  foreignYes: "Use it",
-  fromLink: "From a link",
 } as const satisfies Catalogue;

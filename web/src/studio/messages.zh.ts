@@ -218,10 +218,4 @@ export const zh: Like<typeof en> = {
   hint_interrupted: "图片成形时页面被关闭或重新加载。请求已保留，可以重试。",
   hint_draining: "网关正在重启，请稍后重试。",
 
-  foreignTitle: "此链接带有自己的地址或密钥",
-  foreignUrlWhy: "它希望把你的提示词和图片发送到：",
-  foreignKeyWhy: "它带有用于本网关的 API 密钥。使用它发出的请求可能被密钥所有者看到并计入其用量。",
-  foreignWithKey: "它还带有该地址的密钥。只有信任给你链接的人时才同意。",
-  foreignYes: "使用",
-  fromLink: "来自链接",
 };
