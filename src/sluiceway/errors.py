@@ -274,3 +274,11 @@ class UpstreamReported(UpstreamError):
         self.status = status
         self.type = type or "upstream_error"
         self.code = code
+
+
+def code_of(error: GatewayError, upstream_status: int | None) -> str:
+    """What records call it: by an upstream's status where it answered with one that is no success, whether or not
+    its body was read for words of its own; else by its code."""
+    if isinstance(error, UpstreamReported) and upstream_status is not None and upstream_status >= 300:
+        return f"upstream_{upstream_status}"
+    return error.code or error.type

@@ -55,11 +55,14 @@ def hosted(request: pytest.FixtureRequest, mock: RunningMock) -> Iterator[Hosted
                 "upstreams": [
                     {"name": "mock", "base_url": mock.base_url},
                     {"name": "brief", "base_url": mock.base_url, "stream": {"idle_s": 0.5}},
+                    {"name": "patient", "base_url": mock.base_url, "stream": {"commit_after_s": 30.0}},
                     {"name": "flood", "base_url": upstream.base_url, "include_usage": False},
                 ],
                 "failover": {"max_attempts": 1},
                 "models": [
                     {"name": "brief*", "upstreams": ["brief"]},
+                    {"name": "fault-http-*", "upstreams": ["patient"]},
+                    {"name": "fault-rst-before", "upstreams": ["patient"]},
                     {"name": "flood", "upstreams": ["flood"]},
                     {"name": "*", "upstreams": ["mock"]},
                 ],
@@ -218,7 +221,7 @@ def test_a_client_that_reads_nothing_is_given_up_after_idle_s(hosted: Hosted, mo
     with Client(hosted.port) as client:
         client.post(chat("brief?tokens=10000&seed=1", n=8))
         client.read_head()
-        assert mock.last_ended(10).outcome == "aborted"
+        assert mock.last_ended(30).outcome == "aborted"
         wait_until(lambda: len(hosted.records) > seen and hosted.in_flight == 0)
     assert hosted.records[-1].error_code == "client_gone"
 

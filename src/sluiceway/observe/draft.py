@@ -10,7 +10,7 @@ import random
 import msgspec
 
 from sluiceway.dialects.base import Usage
-from sluiceway.errors import GatewayError, UpstreamReported
+from sluiceway.errors import GatewayError, UpstreamReported, code_of
 from sluiceway.observe.outcome import outcome_of
 from sluiceway.observe.record import Record, Try
 from sluiceway.relay.observe import Tape
@@ -95,7 +95,7 @@ class Draft(msgspec.Struct):
 
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""
-        self.error_code = error.code or error.type
+        self.error_code = code_of(error, self.upstream_status)
         self.error_message = error.message
         self.own_error = not isinstance(error, UpstreamReported)
 
