@@ -200,6 +200,12 @@ def commands() -> dict[str, set[str]]:
     return dict(walk(typer.main.get_command(app), "sluiceway"))
 
 
+def test_the_start_shows_what_the_demo_prints() -> None:
+    from sluiceway.cli import _CURL
+
+    assert _CURL.format(address="127.0.0.1:8787") in text_of(DOCS / "start" / "first-answer.md")
+
+
 def mentioned_commands() -> Iterator[tuple[str, list[str]]]:
     for block in SHELL:
         for line in shell_of(block).replace("\\\n", " ").splitlines():
