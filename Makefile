@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --prefix web
 
 .DEFAULT_GOAL := help
-.PHONY: help web webcheck demo test check bench soak fuzz docs pictures clean
+.PHONY: help node web demo test check bench soak fuzz docs pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,34 +19,31 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 # Node is the machine's, or comes from PyPI into .venv where there is none, or one that is too old.
-web: $(READY)  ## build the console's pages, if they are not current
+node: $(READY)
 	@needs=$$($(BIN)/python scripts/build_web.py --needs) && { [ -z "$$needs" ] || $(PIP) "$$needs"; }
+	$(BIN)/python scripts/build_web.py --install
+
+web: node  ## build the console's pages, if they are not current
 	$(BIN)/python scripts/build_web.py
 
 demo: $(READY)  ## the gateway in front of a simulated provider, ready for curl and for a browser
 	@$(MAKE) --no-print-directory web || echo "going on without the console" >&2
 	$(BIN)/sluiceway demo
 
-test: $(READY)  ## all tests but the console's; installs redis-server, postgresql and nginx where it can
+test: web  ## all tests; installs redis-server, postgresql, nginx and chromium where it can
 	scripts/services.sh
+	$(NPM) run test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python scripts/coverage_floor.py .coverage.json
 
-check: $(READY)  ## formatting, lint, strict types, generated pages
+check: node  ## formatting, lint, strict types, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/gen_docs.py --check
-
-# Not part of `check` and `test` while the console is being built.
-webcheck: web  ## the console's lint, types, unit tests, and its tests in a real Chromium
-	scripts/services.sh
 	$(BIN)/python scripts/gen_types.py --check
-	$(BIN)/python scripts/build_web.py --install
 	$(NPM) run lint
 	$(NPM) run types
-	$(NPM) run test
-	$(BIN)/python -m pytest tests/web
 
 bench: $(READY)  ## measure beside nginx and the peers; writes docs/reference/performance.md
 	$(BIN)/python -m bench install

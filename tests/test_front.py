@@ -18,7 +18,8 @@ import uvloop
 from uvicorn.server import ServerState
 
 from sluiceway import front as front_module
-from sluiceway.front import ClientTransport, FrontProtocol, Limits, client_transport
+from sluiceway.client_transport import ClientTransport, client_transport
+from sluiceway.front import FrontProtocol, Limits
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 

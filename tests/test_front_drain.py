@@ -11,7 +11,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from sluiceway import front as front_module
-from sluiceway.front import ClientTransport, FrontProtocol, client_transport
+from sluiceway.client_transport import ClientTransport, client_transport
+from sluiceway.front import FrontProtocol
 
 REQUEST = b"POST /x HTTP/1.1\r\nhost: g\r\ncontent-length: 4\r\n\r\nbody"
 HEAD = b"GET /x HTTP/1.1\r\nhost: g\r\n\r\n"

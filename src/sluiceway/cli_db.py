@@ -41,7 +41,7 @@ def db_upgrade(config: ConfigOption = None) -> None:
     from sluiceway.store.migrations import upgrade
     from sluiceway.store.tables import HEAD
 
-    with _opened(config) as (store, _settings):
+    with _opened(_settings(config)) as store:
         before = upgrade(store)
         was = "was empty" if before is None else f"was at {before}"
         done = f"is at {HEAD} already" if before == HEAD else f"{was}, is at {HEAD} now"
@@ -56,7 +56,11 @@ def db_status(config: ConfigOption = None) -> None:
     from sluiceway.store.spill import Spill
     from sluiceway.store.tables import HEAD
 
-    with _opened(config) as (store, settings):
+    settings = _settings(config)
+    # First, since it is what one wants to know while the database is away.
+    waiting = Spill(settings.spill_folder, settings.spill_bytes).used_bytes
+    _out.print(f"{waiting:,} bytes wait in {settings.spill_folder}", markup=False)
+    with _opened(settings) as store:
         at = version(store)
         _out.print(f"{store.name} is at {at or 'no version'}, this program needs {HEAD}", markup=False)
         if at == HEAD:
@@ -64,26 +68,28 @@ def db_status(config: ConfigOption = None) -> None:
             since = f", from {_moment(kept.oldest)} to {_moment(kept.newest)}" if kept.records else ""
             _out.print(f"{kept.records:,} records{since}")
             _out.print(f"{kept.captures:,} requests with bodies, {kept.capture_bytes:,} bytes")
-        waiting = Spill(settings.spill_folder, settings.spill_bytes).used_bytes
-        _out.print(f"{waiting:,} bytes wait in {settings.spill_folder}", markup=False)
 
 
-@contextlib.contextmanager
-def _opened(config: Path | None) -> Iterator[tuple[Store, StoreSettings]]:
-    """Errors of the configuration and of the database end the command, in words."""
+def _settings(config: Path | None) -> StoreSettings:
+    """Where records are kept; mistakes in the configuration end the command, in words."""
     try:
         settings = load_store(find_config(config, os.environ, Path.cwd()), os.environ)
     except ConfigError as error:
         _fail(str(error))
     if not settings.url:
         _fail("store.url is empty, so nothing is kept")
+    return settings
 
+
+@contextlib.contextmanager
+def _opened(settings: StoreSettings) -> Iterator[Store]:
+    """The database; its errors end the command, in words."""
     from sluiceway.store.opening import Store, StoreError  # here: keeps --help quick
 
     try:
         store = Store(settings.url)
         with contextlib.closing(store):
-            yield store, settings
+            yield store
     except StoreError as error:
         _fail(str(error))
 

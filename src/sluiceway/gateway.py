@@ -17,6 +17,7 @@ import time
 import msgspec
 
 from sluiceway.admission import Admission
+from sluiceway.client_transport import Refusal, client_transport
 from sluiceway.config.key_settings import KeySettings, StoredKeys
 from sluiceway.config.settings import Settings
 from sluiceway.config.upstream_settings import UpstreamSettings
@@ -29,7 +30,6 @@ from sluiceway.errors import (
     WrongMethod,
 )
 from sluiceway.exchange import Exchange
-from sluiceway.front import Refusal, client_transport
 from sluiceway.observe.draft import Draft, new_request_id
 from sluiceway.observe.onlookers import Onlookers
 from sluiceway.outbound import Receive, Request, Scope, Send

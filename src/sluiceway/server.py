@@ -119,6 +119,9 @@ class GatewayServer(uvicorn.Server):
         self.gateway.end_all(Draining("the gateway is shutting down; the answer is not complete"))
         await self._all_have_left()
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn would leave it there; what was lent by a shared state has still to be given back.
+            await self.lifespan.shutdown()
 
     async def _let_nobody_in(self) -> None:
         """Accept whom the kernel let in already, and close the port."""

@@ -19,7 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from sluiceway.front import FrontProtocol, client_transport
+from sluiceway.client_transport import client_transport
+from sluiceway.front import FrontProtocol
 from sluiceway.relay.sinks import NOWHERE, AsgiSink, Sink, TransportSink
 
 Script = Callable[[Sink], Awaitable[None]]

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
+from sluiceway.client_transport import TransportListener
 from sluiceway.config.stream_settings import StreamSettings
 from sluiceway.dialects.base import Dialect, DialectRequest
 from sluiceway.dialects.chat import CHAT
 from sluiceway.dialects.crossing import Crossing, Direct
 from sluiceway.errors import GatewayError, UpstreamError
-from sluiceway.front import TransportListener
 from sluiceway.observe.draft import Draft
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.observe import Tape

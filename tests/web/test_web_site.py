@@ -18,13 +18,20 @@ PAGES = ("studio", "chat", "overview", "streams", "usage", "upstreams", "keys", 
 AS_BROWSER = {"accept": "text/html,*/*;q=0.8"}
 
 
+# In which a page asks for nothing more. It never is without a request: live views have one open.
+REST_MS = 500
+
+
 def loaded(page: Page, url: str) -> list[Response]:
     """All responses until the page is at rest."""
     responses: list[Response] = []
     page.on("response", lambda response: responses.append(response))
     page.goto(url)
     page.locator("h1").wait_for(state="attached")
-    page.wait_for_load_state("networkidle")
+    seen = -1
+    while seen < len(responses):
+        seen = len(responses)
+        page.wait_for_timeout(REST_MS)
     return responses
 
 

@@ -11,9 +11,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
+from sluiceway.client_transport import client_transport
 from sluiceway.console.deps import Deps
 from sluiceway.console.operation import unavailable
-from sluiceway.front import client_transport
 from sluiceway.outbound import Receive, Scope, Send
 from sluiceway.wire.http import EVENT_STREAM_HEADERS, Headers
 

@@ -4,6 +4,8 @@ whose upstream was silent for so long."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -71,46 +73,39 @@ def stream_silence(
         "ended_s": round(seen.end_s, 2),
         "status": seen.status,
     }
+    find = partial(Finding, code="silence", figures=figures)
     if not held.survived:
-        return _not_survived(seen, stream, silence_s, held, hops, figures, buffered=buffered)
+        return _not_survived(seen, stream, silence_s, held, hops, find, buffered=buffered)
     beats = f", then {_counted(held.heartbeats)}" if held.heartbeats else ""
     every = f" every {held.every_s:.1f} s" if held.every_s else ""
     told = (
         f"first byte after {held.first_s:.1f} s{beats}{every}; the longest silence was {held.longest_s:.1f} s"
     )
     if held.early and held.heartbeats and held.longest_s < SHORTEST_LIMIT_S:
-        return Finding(
-            code="silence",
+        return find(
             severity="ok",
             title=f"a stream survives {silence_s:g} s of a silent upstream, kept alive by heartbeats",
             seen=told,
-            figures=figures,
         )
     if buffered:
-        return Finding(
-            code="silence",
+        return find(
             severity="error",
             title="heartbeats are held back, so a silent stream looks dead",
             seen=told,
-            figures=figures,
             changes=changes_for("buffering", hops),
         )
     few = "too few heartbeats" if held.heartbeats else "no heartbeats"
     if held.longest_s >= SHORTEST_LIMIT_S or silence_s > 2 * DEFAULT_HEARTBEAT_S:
-        return Finding(
-            code="silence",
+        return find(
             severity="warning",
             title=f"{few} keep a silent stream alive; somebody else's limit will end it",
             seen=told,
-            figures=figures,
             changes=heartbeats_below(SHORTEST_LIMIT_S / 2),
         )
-    return Finding(
-        code="silence",
+    return find(
         severity="note",
         title=f"a stream survives {silence_s:g} s, which is too short to see heartbeats",
         seen=f"{told}; look longer with --silence 75",
-        figures=figures,
     )
 
 
@@ -123,23 +118,20 @@ def json_silence(seen: Seen, silence_s: float, hops: tuple[str, ...]) -> Finding
         "status": seen.status,
         "spaces": ahead,
     }
+    find = partial(Finding, code="json-silence", figures=figures)
     if seen.status == 200 and seen.end == "whole":
         kept = f"white space came {ahead} times ahead of it" if ahead else "without a byte ahead of it"
-        return Finding(
-            code="json-silence",
+        return find(
             severity="ok",
             title=f"a JSON answer survives {silence_s:g} s of a silent upstream",
             seen=kept,
-            figures=figures,
         )
     after_s = seen.end_s - (seen.last_byte_s if ahead else 0.0)
     cut = who_cut(seen, after_s, hops)
-    return Finding(
-        code="json-silence",
+    return find(
         severity="warning",
         title=f"a JSON answer is cut after {seen.end_s:.1f} s, where a stream would do: {cut.who}",
         seen=_ending(seen),
-        figures=figures,
         changes=(white_space_below(after_s), *cut.changes),
     )
 
@@ -160,59 +152,49 @@ def _not_survived(
     silence_s: float,
     held: Held,
     hops: tuple[str, ...],
-    figures: dict[str, float],
+    find: Callable[..., Finding],
     *,
     buffered: bool,
 ) -> Finding:
     error = stream.error or (error_of(seen) if seen.status != 200 else None)
     if error is not None and "timeout" not in error[0]:
-        return Finding(
-            code="silence",
+        return find(
             severity="error",
             title="what silence does could not be looked at",
             seen=f"status {seen.status}; {error[0]}: {error[1]}",
-            figures=figures,
             stops=True,
         )
     if error is not None:
         code, message = error
-        return Finding(
-            code="silence",
+        return find(
             severity="warning",
             title=f"the gateway itself ended the silent stream after {seen.end_s:.1f} s, and said so",
             seen=f"{code}: {message}",
-            figures=figures,
             changes=(Change(_GATEWAY, "first_event_s: above the longest time that a model may think"),),
         )
     if seen.end == "waited":
-        return Finding(
-            code="silence",
+        return find(
             severity="error",
             title=f"the answer did not end, although the upstream was silent for only {silence_s:g} s",
             seen=f"waited {seen.end_s:.0f} s; {_ending(seen)}",
-            figures=figures,
             changes=changes_for("buffering", hops),
         )
     quiet_s = seen.end_s - (seen.last_byte_s if seen.end != "whole" else 0.0)
     if held.heartbeats and quiet_s < seen.end_s / 2:
         cut = who_cut(seen, seen.end_s, hops)
-        return Finding(
-            code="silence",
+        return find(
             severity="error",
             title=f"streams are cut after {seen.end_s:.1f} s, however lively they are: {cut.who}",
             seen=f"{_counted(held.heartbeats)} came, the last {quiet_s:.1f} s before the end; {_ending(seen)}",
-            figures=figures,
             changes=cut.changes,
         )
     cut = who_cut(seen, quiet_s, hops)
     ours = changes_for("buffering", hops) if buffered else heartbeats_below(quiet_s)
     why = "heartbeats are held back on the way" if buffered else "no heartbeat came before that"
-    return Finding(
-        code="silence",
+    return find(
         severity="error",
         title=f"a silent stream is cut after {quiet_s:.1f} s: {cut.who}",
         seen=f"{why}; {_ending(seen)}",
-        figures=figures,
         changes=(*ours, *cut.changes),
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakSet
 
+from sluiceway.client_transport import client_transport
 from sluiceway.errors import ClientGone, GatewayError, UnknownPath, WrongMethod
-from sluiceway.front import FrontProtocol, client_transport
+from sluiceway.front import FrontProtocol
 from sluiceway.mock.chat_endpoint import chat_completions, openai_error
 from sluiceway.mock.endpoints import (
     clear_endpoint,

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from sluiceway.front import ClientTransport
+from sluiceway.client_transport import ClientTransport
 from sluiceway.mock.faults.base import FOREVER_S
 from sluiceway.mock.journal import Record
 from sluiceway.mock.scene import Act, Script, Wait

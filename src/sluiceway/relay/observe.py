@@ -33,16 +33,6 @@ _FREQUENT: Final = frozenset({"heartbeat", "pause", "resume"})
 _SPARE_MARKS: Final = 64
 
 
-class Entry(NamedTuple):
-    """One write. `at`: the loop's seconds. `before`: how many events (where there are none: writes) came before it.
-    `data`: the bytes; where there are many more than `KEPT_BYTES`, `glance.CUT` stands for the middle."""
-
-    at: float
-    before: int
-    size: int
-    data: bytes
-
-
 class Mark(NamedTuple):
     """Something that happened besides: `attempt`, `head`, `failed`, `commit`, `heartbeat`, `pause`, `resume`,
     `continued`, `left`, `error`. `detail`: an upstream's name, a status, a code."""
@@ -52,7 +42,10 @@ class Mark(NamedTuple):
     detail: str = ""
 
 
-_Entries = list[tuple[float, int, int, bytes]] | deque[tuple[float, int, int, bytes]]
+# One write: the loop's seconds; how many events (where there are none: writes) came before it; its size; its bytes,
+# with `glance.CUT` for the middle where there are many more than `KEPT_BYTES`. A bare tuple: each write makes one.
+_Entry = tuple[float, int, int, bytes]
+_Entries = list[_Entry] | deque[_Entry]
 
 
 class Listener(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from sluiceway.front import ClientTransport, TransportListener
+from sluiceway.client_transport import ClientTransport, TransportListener
 from sluiceway.wire.http import Headers
 
 # What may wait in an AsgiSink before the upstream is paused; the size of asyncio's own write buffers.
