@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unittest.mock import patch
 
+from picture_past import write_past
+
 from sluiceway.mock.testing import running_mock
 from sluiceway.mock.words import split_text
 from sluiceway.mock.words import words as any_words
@@ -83,6 +85,9 @@ _MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "old-mill": ("mock-gpt?ttft=0.4&tps=40&tokens=60&fault=rst:24", ("south",)),
     "dry-well": ("mock-gpt?fault=http-500", ("south",)),
 }
+
+# What is asked for most of the time.
+_USUAL = ("rapid", "rapid", "brook-mini", "river-large", "river-large", "slow-river")
 
 # For a timeline on which everything happens: `east` never answers, `west` pauses in the middle. By headers, since the
 # page shows what a model is called upstream.
@@ -163,10 +168,9 @@ class Stage:
     def busy(self, seconds: int, seed: int = 7) -> None:
         """Have all clients ask for this and that, for so long; the same with each run."""
         rng = random.Random(seed)
-        usual = ["rapid", "rapid", "brook-mini", "river-large", "river-large", "slow-river"]
         at = 0.0
         while at < seconds:
-            model = rng.choice(usual) if rng.random() < 0.95 else rng.choice(["old-mill", "dry-well"])
+            model = rng.choice(_USUAL) if rng.random() < 0.95 else rng.choice(["old-mill", "dry-well"])
             self.ask(model, rng.choice(list(self.keys)), after_s=at)
             at += rng.uniform(0.2, 1.3)
 
@@ -182,6 +186,8 @@ def running_stage(folder: Path) -> Iterator[Stage]:
     # In this process, so that it can be given something to say.
     with patch("sluiceway.mock.compose.words", _words), running_mock() as provider:
         keys = {name: f"sk-picture-{name}" for name in ("alice", "build-agent", "website")}
+        talking = [(name, upstreams[-1]) for name, (_, upstreams) in _MODELS.items() if name in _USUAL]
+        write_past(folder / "pictures.db", talking, list(keys))
         config = folder / "sluiceway.toml"
         config.write_text(_configuration(provider.base_url, keys), encoding="utf-8")
         with _gateway(config) as port:
