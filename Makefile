@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --prefix web
 
 .DEFAULT_GOAL := help
-.PHONY: help node web demo test check bench soak fuzz docs clean
+.PHONY: help node web demo test check bench soak fuzz docs pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -62,6 +62,9 @@ fuzz: $(READY)  ## fuzz the parsers for FUZZ_SECONDS each
 docs: $(READY)  ## make the generated reference pages anew, and the console's types of the API
 	$(BIN)/python scripts/gen_docs.py
 	$(BIN)/python scripts/gen_types.py
+
+pictures: web  ## take the documentation's pictures of the console anew, in Chromium
+	$(BIN)/python scripts/pictures.py
 
 clean:  ## remove everything that was made
 	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist fuzz/corpus

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sluiceway import error_reference
 from sluiceway.config import explain
 from sluiceway.console import explain as api_reference
 from sluiceway.observe import metric_reference
@@ -19,6 +20,7 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": explain.render,
+    "errors.md": error_reference.render,
     "metrics.md": metric_reference.render,
     "api.md": api_reference.render,
 }

@@ -291,6 +291,8 @@ async def _demo(port: int) -> None:
 
 
 _CURL = """
+The console, for a browser: http://{address}/
+
 Try it, with any OpenAI client or:
 
   curl -N http://{address}/v1/chat/completions -H 'content-type: application/json' \\

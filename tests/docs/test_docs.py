@@ -16,7 +16,6 @@ import msgspec
 import pytest
 import typer.main
 
-from sluiceway import errors
 from sluiceway.config.key_settings import KeySettings, PriceSettings
 from sluiceway.config.kinds import DIALECT_NAMES
 from sluiceway.config.load import settings_from
@@ -40,6 +39,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_SHOWN = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"')
 _INLINE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _ENVIRONMENT = re.compile(r'"env:(\w+)"')
@@ -83,7 +83,8 @@ def blocks(language: str) -> list[Block]:
 
 def relative_links(page: Path) -> Iterator[tuple[str, Path, str]]:
     """Text, file and anchor of each link that leads into the repository."""
-    for text, target in _LINK.findall(prose_of(page)):
+    prose = prose_of(page)
+    for text, target in [*_LINK.findall(prose), *(("picture", shown) for shown in _SHOWN.findall(prose))]:
         if "://" not in target and not target.startswith("mailto:"):
             path, _, anchor = target.partition("#")
             yield text, (page.parent / path).resolve() if path else page, anchor
@@ -199,6 +200,12 @@ def commands() -> dict[str, set[str]]:
     return dict(walk(typer.main.get_command(app), "sluiceway"))
 
 
+def test_the_start_shows_what_the_demo_prints() -> None:
+    from sluiceway.cli import _CURL
+
+    assert _CURL.format(address="127.0.0.1:8787") in text_of(DOCS / "start" / "first-answer.md")
+
+
 def mentioned_commands() -> Iterator[tuple[str, list[str]]]:
     for block in SHELL:
         for line in shell_of(block).replace("\\\n", " ").splitlines():
@@ -281,32 +288,6 @@ def test_every_setting_that_is_mentioned_exists() -> None:
                 assert dialect in ("", "stream", "health", "DIALECT", *DIALECT_NAMES), (
                     f"{named(page)}: {token}"
                 )
-
-
-def all_errors() -> list[type[errors.GatewayError]]:
-    found: list[type[errors.GatewayError]] = []
-    waiting: list[type[errors.GatewayError]] = [errors.GatewayError]
-    while waiting:
-        error = waiting.pop()
-        found.append(error)
-        waiting += error.__subclasses__()
-    return [error for error in found if error.__module__ == errors.__name__]
-
-
-def test_the_error_codes_on_the_page_are_those_of_the_code_with_their_statuses_and_types() -> None:
-    # The code of what an upstream reports is the upstream's own.
-    ours = [error for error in all_errors() if error is not errors.UpstreamReported]
-    from_code: dict[str, tuple[set[str], str]] = {}
-    for error in ours:
-        assert error.code is not None
-        statuses, type_ = from_code.setdefault(error.code, (set(), error.type))
-        statuses.add(str(error.status))
-        assert type_ == error.type
-    from_page = {
-        code.strip("`"): (set(statuses.split(", ")), type_.strip("`"))
-        for code, statuses, type_, _when in table("reference/http.md", "codes")
-    }
-    assert from_page == from_code
 
 
 def test_the_fields_of_a_log_line_on_the_page_are_those_of_a_record() -> None:
