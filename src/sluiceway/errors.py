@@ -29,14 +29,13 @@
         ├── EventTooLarge         502  one event, or one answer that must be held whole, is over its limit
         └── UpstreamReported      its  the upstream itself said what is wrong
 
-An error carries its decision: `status` for the response, `code` for the client's program, `retryable`
-for failover. Dialects turn it into bytes; nobody else formats errors.
+An error carries its decision: `status` for the response, `code` for the client's program; what it means for failover,
+`policy.failure` says. Dialects turn it into bytes; nobody else formats errors.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 
 class GatewayError(Exception):
@@ -49,7 +48,6 @@ class GatewayError(Exception):
     status: int = 500
     code: str | None = "internal_error"
     type: str = "api_error"
-    retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -195,7 +193,6 @@ class UpstreamUnreachable(UpstreamError):
     """No connection, or it broke before the first byte of a response."""
 
     code = "upstream_unreachable"
-    retryable = True
 
 
 class StaleConnection(UpstreamUnreachable):
@@ -207,7 +204,6 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
-    retryable = True
 
 
 class ConnectTimeout(UpstreamTimeout):
@@ -238,14 +234,12 @@ class UpstreamTruncated(UpstreamError):
     """The upstream's answer stopped before its end."""
 
     code = "upstream_truncated"
-    retryable = True
 
 
 class UpstreamInvalid(UpstreamError):
     """The upstream's answer breaks HTTP, SSE, JSON or its dialect."""
 
     code = "upstream_invalid"
-    retryable = True
 
 
 class EventTooLarge(UpstreamError):
@@ -258,7 +252,7 @@ class UpstreamReported(UpstreamError):
     """The upstream said itself what is wrong: in an HTTP error body, or in an error event.
 
     `status` is the upstream's HTTP status where it had one. `code` and `type` are the upstream's own
-    (`code` may be None). `retryable` is left to failover, which knows the status.
+    (`code` may be None).
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 
 from sluiceway import errors
 from sluiceway.config.upstream_settings import FailureName
-from sluiceway.errors import GatewayError, UpstreamReported
+from sluiceway.errors import GatewayError, UpstreamError, UpstreamReported
 from sluiceway.policy.failure import counts_against_health, kind_of, kind_of_status
 
 
@@ -129,8 +129,9 @@ def test_health_suffers_from_all_but_refused_and_limited_keys() -> None:
     assert not counts_against_health(None)
 
 
-def test_every_error_that_says_it_is_retryable_has_a_kind() -> None:
-    found = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, GatewayError)]
-    for error in found:
-        if error.retryable and error is not errors.TotalTimeout:
-            assert kind_of(error("so")) is not None, error
+def test_of_upstreams_errors_only_those_have_no_kind_that_another_could_not_spare() -> None:
+    """Time that is up is up everywhere; and who sends too much for us would, asked again."""
+    found = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, UpstreamError)]
+    assert len(found) > 8
+    without = {one for one in found if kind_of(one("so")) is None}
+    assert without == {UpstreamError, errors.TotalTimeout, errors.EventTooLarge}
