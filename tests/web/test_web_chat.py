@@ -344,7 +344,8 @@ def test_a_conversation_has_nothing_that_keeps_people_from_it(
     choose(chat, "mock-gpt?echo=true&reasoning=5")
     say(chat, "A [link](https://example.com) and\n\n```js\nconst a = 'b'; // c\n```\n\n| a |\n|---|\n| b |")
     done(chat)
-    expect(chat.locator("pre .hljs-keyword").first).to_be_visible()
+    keyword = chat.locator("pre .hljs-keyword").first
+    expect(keyword).to_have_css("color", "rgb(14, 106, 119)" if scheme == "light" else "rgb(102, 195, 205)")
     choose(chat, "mock-gpt?tools=1")
     say(chat, "A tool, please")
     done(chat, 2)
