@@ -58,6 +58,10 @@ export const en = {
   keysHint: "Enter sends, Shift + Enter begins a new line",
   needModel: "Choose a model first.",
   // turns
+  unreadable: "The browser can't read {name} as an image.",
+  pictureScaled: "{name} goes smaller: {from} became {to}.",
+  readingPictures: "The images are being read",
+  stopHint: "Esc stops the answer",
   you: "You",
   edit: "Edit",
   saveEdit: "Send as a branch",
@@ -98,12 +102,14 @@ export const en = {
   announceStopped: "The answer was stopped.",
   firstToken: "First token",
   perSecond: "{n} tok/s",
-  perSecondAbout: "≈ {n} tok/s",
+  eventsPerSecond: "{n} events/s",
   total: "Total",
   tokens: "{input} in · {output} out",
   tokensDetail: "Input {input}, of it cached {cached}. Output {output}, of it thoughts {reasoning}.",
-  speedExact: "By the provider's count of tokens, after the first one",
-  speedAbout: "Counting events, which are about as many as tokens",
+  speedTokens: "By the provider's count of tokens, after the first one",
+  speedEvents: "Events of the stream: the provider gives no count of tokens, or not yet",
+  elapsed: "Elapsed",
+  silentFor: "nothing for {time}",
   finish: "Ended as “{reason}”",
   // tools
   call: "Call of {name}",
@@ -149,3 +155,4 @@ export const en = {
   copyCode: "Copy code",
   code: "Code",
 } as const satisfies Catalogue;
+  "key.stop": "Stop the answer",
