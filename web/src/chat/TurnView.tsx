@@ -8,7 +8,7 @@ import { CopyButton } from "@/ui/CopyButton";
 import { AnswerView } from "./Answer";
 import { AnswerFoot } from "./AnswerFoot";
 import { useT } from "./i18n";
-import type { Request } from "./request";
+import { carriesThoughts, type Request } from "./request";
 import classes from "./Thread.module.css";
 import type { AnswerTurn, Result, UserTurn } from "./types";
 
@@ -113,7 +113,8 @@ export function AnswerTurnView({
         <span className={classes.dialect}>{t(`dialect.${turn.dialect}`)}</span>
         {branches && <BranchSwitch branches={branches} />}
       </header>
-      <AnswerView answer={turn.answer} askedAt={turn.at} results={results} onAgain={onAgain} />
+  const hint = isRefused(turn) && carriesThoughts(request()) ? t("thoughtsHint") : "";
+      <AnswerView answer={turn.answer} askedAt={turn.at} results={results} hint={hint} onAgain={onAgain} />
       {turn.answer.status !== "running" && <AnswerFoot turn={turn} profile={profile} request={request} onAgain={onAgain} />}
     </article>
   );
@@ -126,6 +127,11 @@ function BranchSwitch({ branches: { at, n, go } }: { branches: Branches }) {
       <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("before")} disabled={at <= 1} onClick={() => go(-1)}>
         <IconChevronLeft size="80%" />
       </ActionIcon>
+/** The provider read the question, and would not have it. */
+function isRefused({ answer: { status, error } }: AnswerTurn): boolean {
+  return status === "error" && (error?.status === 400 || error?.status === 404 || error?.status === 422);
+}
+
       <span className="sw-numbers" aria-hidden>
         {at}/{n}
       </span>

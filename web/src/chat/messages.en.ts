@@ -95,6 +95,7 @@ export const en = {
   stoppedByYou: "Stopped",
   lost: "The page was closed while this answer came.",
   empty: "The answer is empty.",
+  thoughtsHint: "Sealed thoughts of earlier answers went along. With Thinking set to “Default” they stay here.",
   cutShort: "It reached the limit of tokens.",
   filtered: "The provider's filter ended it.",
   announceDone: "The answer is complete.",
@@ -131,7 +132,8 @@ export const en = {
   "effort.low": "Low",
   "effort.medium": "Medium",
   "effort.high": "High",
-  effortText: "“Default” sends nothing about it; “Auto” leaves it to the model and asks to see its thoughts.",
+  effortText:
+    "“Default” sends nothing about it; “Auto” leaves it to the model and asks to see its thoughts. With Responses, thoughts that the provider sealed go back to it with what you say next.",
   maxTokens: "Most tokens of an answer",
   maxTokensText: "Empty: the provider's own limit; 4,096 with Messages, which needs one.",
   temperature: "Temperature",
