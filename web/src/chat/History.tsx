@@ -7,7 +7,9 @@ import { Link, useNavigate } from "react-router";
 import { confirm } from "@/ui/confirm";
 
 import classes from "./Chat.module.css";
-import { forget, forgetAll, type Head, heads } from "./db";
+import { forget, forgetAll, type Head, heads, isAbout } from "./db";
+import { BEGIN } from "./defaults";
+import { HistoryLine } from "./HistoryLine";
 import { useT } from "./i18n";
 import { close } from "./session";
 
@@ -36,7 +38,7 @@ export function History({ current, onPick }: { current: string; onPick?: () => v
 
   return (
     <nav className={classes.history} aria-label={t("history")}>
-      <Button component={Link} to="/chat" variant="light" leftSection={<IconPlus size={16} aria-hidden />} onClick={onPick}>
+      <Button component={Link} to="/chat" state={BEGIN} variant="light" leftSection={<IconPlus size={16} aria-hidden />} onClick={onPick}>
         {t("newChat")}
       </Button>
       <TextInput
