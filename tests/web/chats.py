@@ -49,5 +49,23 @@ def done(page: Page, count: int = 1) -> Locator:
     return answers(page).last
 
 
+def kept(page: Page) -> None:
+    """Wait until the browser's database has the end of each answer: it comes a moment after it was seen."""
+    page.wait_for_function(
+        """() => new Promise((resolve, reject) => {
+            const opening = indexedDB.open("sluiceway-chat");
+            opening.onerror = () => reject(opening.error);
+            opening.onsuccess = () => {
+                const reading = opening.result.transaction("bodies").objectStore("bodies").getAll();
+                reading.onsuccess = () => {
+                    opening.result.close();
+                    const turns = reading.result.flatMap(one => one.lanes.flatMap(lane => lane.tree.turns));
+                    resolve(turns.length > 0 && turns.every(turn => turn.answer?.status !== "running"));
+                };
+            };
+        })"""
+    )
+
+
 def sent(console: Console) -> Any:
     return json.loads(console.mock.last_ended().body)

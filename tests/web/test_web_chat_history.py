@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from browsers import OpenPage
-from chats import choose, done, opened, say
+from chats import choose, done, kept, opened, say
 from consoles import Console
 from playwright.sync_api import Locator, Page, expect
 
@@ -24,6 +25,7 @@ def begin(chat: Page, text: str) -> None:
     choose(chat, "mock-gpt?echo=true")
     say(chat, text)
     done(chat)
+    kept(chat)
 
 
 def history(chat: Page) -> Locator:
@@ -43,6 +45,7 @@ def test_a_conversation_is_renamed_with_the_pointer_and_stays_so(chat: Page, con
     # What is said later does not name it again.
     say(chat, "And locks?")
     done(chat, 2)
+    kept(chat)
     chat.reload()
     expect(history(chat).get_by_role("link", name="Sluices of old")).to_be_visible()
     chat.goto(f"{console.url}/chat")
@@ -72,13 +75,14 @@ def test_one_that_is_not_open_is_renamed_by_the_keyboard_alone(chat: Page, conso
 
 
 def test_the_drawer_of_a_phone_stays_open_while_a_name_is_given_up(
-    open_page: OpenPage, console: Console
+    open_page: OpenPage, console: Console, axe: Callable[[Page], None]
 ) -> None:
     chat = opened(open_page(**PHONE), console)
     begin(chat, "Small")
     chat.get_by_role("button", name="Show history").click()
     history(chat).get_by_role("button", name="Rename “Small”").click()
     history(chat).get_by_label("Name of the conversation").fill("Large")
+    axe(chat)
     chat.keyboard.press("Escape")
     expect(history(chat).get_by_role("link", name="Small")).to_be_focused()
     history(chat).get_by_role("button", name="Rename “Small”").click()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsers import Complaints
-from chats import answers, choose, done, opened, say, sent
+from chats import answers, choose, done, kept, opened, say, sent
 from consoles import Console
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -87,9 +88,22 @@ def test_a_large_image_is_scaled_down_before_it_goes_and_the_page_says_so(
     assert size == [2048, 1024]
     done(chat)
     expect(chat.get_by_text(SCALED.format(ext=ext))).to_have_count(0)
+    kept(chat)
     chat.reload()
-    kept = chat.get_by_role("article", name="You").get_by_alt_text(f"Image photo.{ext}")
-    expect(kept).to_have_js_property("naturalWidth", 2048)
+    shown = chat.get_by_role("article", name="You").get_by_alt_text(f"Image photo.{ext}")
+    expect(shown).to_have_js_property("naturalWidth", 2048)
+
+
+def test_images_wait_beside_the_message_and_can_be_taken_away(
+    chat: Page, axe: Callable[[Page], None]
+) -> None:
+    attach(chat, "photo.jpg", "image/jpeg", painted(chat, "image/jpeg", 3000, 1500))
+    expect(chat.get_by_text(SCALED.format(ext="jpg"))).to_be_visible()
+    axe(chat)
+    chat.get_by_role("button", name="Remove photo.jpg").click()
+    expect(chat.get_by_alt_text("Image photo.jpg")).to_have_count(0)
+    expect(chat.get_by_text(SCALED.format(ext="jpg"))).to_have_count(0)
+    expect(chat.get_by_role("button", name="Send", exact=True)).to_be_disabled()
 
 
 def test_an_image_that_is_small_enough_goes_as_it_is(chat: Page) -> None:
@@ -136,8 +150,7 @@ def test_signed_thoughts_go_back_to_messages_as_they_came(chat: Page, console: C
     add_tool(chat)
     say(chat, "What is the weather?")
     done(chat)
-    # It is kept a moment after it has ended.
-    chat.wait_for_timeout(500)
+    kept(chat)
     chat.reload()
     chat.get_by_label("Result of get_weather").fill("clear")
     chat.get_by_role("button", name="Send result").click()

@@ -81,7 +81,7 @@ export function Composer({
           {pictures.map((picture, index) => (
             <li key={index}>
               <img src={picture.url} alt={t("pictureAlt", { name: picture.name })} />
-              <CloseButton size="xs" radius="xl" variant="default" aria-label={t("removePicture", { name: picture.name })} onClick={() => remove(index)} />
+              <CloseButton size="sm" radius="xl" aria-label={t("removePicture", { name: picture.name })} onClick={() => remove(index)} />
             </li>
           ))}
           {reading && (

@@ -16,7 +16,6 @@ export function Figures({ answer, elapsedMs }: { answer: Answer; elapsedMs: numb
   const format = useFormat();
   const fast = speed(answer, elapsedMs);
   const running = answer.status === "running";
-  const seconds = (ms: number) => format.duration(Math.floor(ms / 1000) * 1000);
   const silentMs = running && answer.lastMs !== null ? elapsedMs - answer.lastMs : 0;
   const { input, output, reasoning, cached } = answer.usage;
   const known = (count: number | null) => format.count(count);
@@ -39,7 +38,7 @@ export function Figures({ answer, elapsedMs }: { answer: Answer; elapsedMs: numb
       )}
       {running && elapsedMs >= 1000 && (
         <span>
-          {t("elapsed")} <b>{seconds(elapsedMs)}</b>
+          {t("elapsed")} <b>{format.duration(Math.max(elapsedMs, answer.lastMs ?? 0))}</b>
         </span>
       )}
       {(input !== null || output !== null) && (
@@ -52,7 +51,7 @@ export function Figures({ answer, elapsedMs }: { answer: Answer; elapsedMs: numb
           <span>{answer.finish}</span>
         </Tooltip>
       )}
-      {silentMs >= WORTH_SAYING_MS && <span className={classes.silent}>{t("silentFor", { time: seconds(silentMs) })}</span>}
+      {silentMs >= WORTH_SAYING_MS && <span className={classes.silent}>{t("silentFor", { time: format.duration(Math.floor(silentMs / 1000) * 1000) })}</span>}
     </div>
   );
 }

@@ -26,8 +26,14 @@ export function Waiting({ answer, askedAt }: { answer: Answer; askedAt: number }
           {answer.beats > 0 && <span key={answer.beats} className={classes.ring} />}
         </span>
       </Tooltip>
-      {answer.firstMs === null ? <span>{words}</span> : <Figures answer={answer} elapsedMs={waited} />}
-      {answer.beats > 0 && answer.firstMs === null && <span className={classes.beats}>{t("beats", { n: answer.beats })}</span>}
+      {answer.firstMs === null ? (
+        <div className={classes.wait}>
+          <span>{words}</span>
+          {answer.beats > 0 && <span className={classes.beats}>{t("beats", { n: answer.beats })}</span>}
+        </div>
+      ) : (
+        <Figures answer={answer} elapsedMs={waited} />
+      )}
     </div>
   );
 }
