@@ -26,6 +26,8 @@ export default defineConfig({
     outDir: OUT,
     emptyOutDir: true,
     target: "es2023",
+    // For older browsers `light-dark()` becomes variables that nothing here sets: those colours would be none.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     // Nothing as a data: address, which the Content-Security-Policy would have to allow for fonts and scripts.
     assetsInlineLimit: 0,
     reportCompressedSize: false,

@@ -3,72 +3,32 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from browsers import Complaints, OpenPage
-from consoles import SETTINGS, Console, running_console
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from chats import CHAT_SETTINGS, DIALECTS, answers, choose, done, opened, say, sent
+from consoles import Console, running_console
+from playwright.sync_api import FilePayload, Page, expect
 
-DIALECTS = {"chat": "chat/completions", "responses": "responses", "messages": "messages"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-# Heartbeats come soon, so that no test has to wait for one.
-HEARTBEATS = """
-[stream]
-heartbeat_s = 0.2
-commit_after_s = 0.1
-"""
 
 
 @pytest.fixture(scope="module")
 def console(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with running_console(tmp_path_factory.mktemp("chat"), settings=SETTINGS + HEARTBEATS) as running:
+    with running_console(tmp_path_factory.mktemp("chat"), settings=CHAT_SETTINGS) as running:
         yield running
 
 
 @pytest.fixture
 def chat(page: Page, console: Console) -> Page:
     return opened(page, console)
-
-
-def opened(page: Page, console: Console) -> Page:
-    """With its list of models there, so that nothing is chosen by itself any more."""
-    page.goto(f"{console.url}/chat")
-    expect(page.get_by_role("combobox", name="Model")).to_have_value("mock-gpt")
-    return page
-
-
-def choose(page: Page, model: str, dialect: str = "chat", lane: int = 0) -> None:
-    page.get_by_role("combobox", name="Model").nth(lane).fill(model)
-    page.keyboard.press("Escape")
-    page.get_by_label("API", exact=True).nth(lane).select_option(dialect)
-
-
-def say(page: Page, text: str) -> None:
-    page.get_by_label("Message", exact=True).fill(text)
-    page.keyboard.press("Enter")
-
-
-def answers(page: Page, status: str = "") -> Locator:
-    return page.locator(f"article[data-status='{status}']" if status else "article[data-status]")
-
-
-def done(page: Page, count: int = 1) -> Locator:
-    """The last of so many answers, once all of them are whole."""
-    expect(answers(page, "done")).to_have_count(count)
-    return answers(page).last
-
-
-def sent(console: Console) -> Any:
-    return json.loads(console.mock.last_ended().body)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -344,7 +304,8 @@ def test_a_conversation_has_nothing_that_keeps_people_from_it(
     choose(chat, "mock-gpt?echo=true&reasoning=5")
     say(chat, "A [link](https://example.com) and\n\n```js\nconst a = 'b'; // c\n```\n\n| a |\n|---|\n| b |")
     done(chat)
-    expect(chat.locator("pre .hljs-keyword").first).to_be_visible()
+    keyword = chat.locator("pre .hljs-keyword").first
+    expect(keyword).to_have_css("color", "rgb(14, 106, 119)" if scheme == "light" else "rgb(102, 195, 205)")
     choose(chat, "mock-gpt?tools=1")
     say(chat, "A tool, please")
     done(chat, 2)

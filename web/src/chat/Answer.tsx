@@ -5,6 +5,7 @@ import { Fragment, type ReactNode } from "react";
 import { ApiError, type Problem } from "@/lib/errors";
 import { ErrorBox } from "@/ui/ErrorBox";
 
+import { isClosed } from "./answer";
 import classes from "./Answer.module.css";
 import { CallCard } from "./CallCard";
 import { useT } from "./i18n";
@@ -18,6 +19,7 @@ export function AnswerView({
   answer,
   askedAt,
   results,
+  hint,
   onAgain,
 }: {
   answer: Answer;
@@ -25,6 +27,8 @@ export function AnswerView({
   askedAt: number;
   /** What the tools answered, if they did. */
   results: readonly Result[];
+  /** What may help, if it broke. */
+  hint: string;
   onAgain?: (() => void) | undefined;
 }) {
   const running = answer.status === "running";
@@ -36,7 +40,7 @@ export function AnswerView({
         </Fragment>
       ))}
       {running && <Waiting answer={answer} askedAt={askedAt} />}
-      <Outcome answer={answer} onAgain={onAgain} />
+      <Outcome answer={answer} hint={hint} onAgain={onAgain} />
     </div>
   );
 }
@@ -47,7 +51,7 @@ function PartView({ part, growing, results }: { part: Part; growing: boolean; re
     case "text":
       return <Markdown text={part.text} />;
     case "reasoning":
-      return <Thought text={part.text} hidden={part.redacted !== undefined} growing={growing} />;
+      return <Thought text={part.text} hidden={part.text === "" && isClosed(part)} growing={growing} />;
     case "call":
       return <CallCard call={part} growing={growing} result={results.find((one) => one.call === part.id)} />;
     case "image":
@@ -64,13 +68,14 @@ function PartView({ part, growing, results }: { part: Part; growing: boolean; re
 const CUT_SHORT = ["length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"];
 const FILTERED = ["content_filter", "refusal"];
 
-function Outcome({ answer, onAgain }: { answer: Answer; onAgain: (() => void) | undefined }): ReactNode {
+function Outcome({ answer, hint, onAgain }: { answer: Answer; hint: string; onAgain: (() => void) | undefined }): ReactNode {
   const t = useT();
   if (answer.status === "error" && answer.error) {
     const some = answer.parts.length > 0;
     return (
       <ErrorBox error={errorOf(answer.error, answer.requestId)} title={some ? t("brokeOff") : t("neverCame")} {...(onAgain ? { onRetry: onAgain } : {})}>
         {some && <Text size="sm">{t("brokeOffKept")}</Text>}
+        {hint && <Text size="sm">{hint}</Text>}
       </ErrorBox>
     );
   }

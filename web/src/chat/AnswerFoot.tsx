@@ -1,14 +1,14 @@
 import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconActivity, IconBrandPython, IconRefresh, IconShare2, IconTerminal2 } from "@tabler/icons-react";
+import { IconActivity, IconBrandPython, IconCode, IconRefresh, IconTerminal2 } from "@tabler/icons-react";
 import { Link } from "react-router";
 
-import { useFormat } from "@/i18n";
 import { endpoint, type Profile } from "@/lib/profiles";
 import { CopyButton } from "@/ui/CopyButton";
 
-import { speed, textOf } from "./answer";
+import { textOf } from "./answer";
 import { asCurl, asPython } from "./copyAs";
+import { Figures } from "./Figures";
 import { useT } from "./i18n";
 import type { Request } from "./request";
 import classes from "./Thread.module.css";
@@ -39,7 +39,7 @@ export function AnswerFoot({
   };
   return (
     <div className={classes.foot}>
-      <Figures turn={turn} />
+      <Figures answer={answer} elapsedMs={answer.endMs ?? 0} />
       <div className={classes.actions}>
         {textOf(answer) !== "" && <CopyButton value={textOf(answer)} label={t("copyText")} />}
         {onAgain && (
@@ -52,7 +52,7 @@ export function AnswerFoot({
         <Menu position="bottom-end">
           <Menu.Target>
             <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("copyAs")} title={t("copyAs")}>
-              <IconShare2 size="70%" />
+              <IconCode size="70%" />
             </ActionIcon>
           </Menu.Target>
           <Menu.Dropdown>
@@ -75,47 +75,4 @@ export function AnswerFoot({
       </div>
     </div>
   );
-}
-
-function Figures({ turn: { answer } }: { turn: AnswerTurn }) {
-  const t = useT();
-  const format = useFormat();
-  const fast = speed(answer, answer.endMs ?? 0);
-  const { input, output, reasoning, cached } = answer.usage;
-  const known = (count: number | null) => format.count(count);
-  return (
-    <div className={`${classes.figures} sw-numbers`} data-testid="figures">
-      {answer.firstMs !== null && (
-        <span>
-          {t("firstToken")} <b>{format.duration(answer.firstMs)}</b>
-        </span>
-      )}
-      {fast && (
-        <Tooltip label={fast.exact ? t("speedExact") : t("speedAbout")}>
-          <span>
-            <b>{fast.exact ? t("perSecond", { n: rounded(fast.perS) }) : t("perSecondAbout", { n: rounded(fast.perS) })}</b>
-          </span>
-        </Tooltip>
-      )}
-      {answer.endMs !== null && (
-        <span>
-          {t("total")} <b>{format.duration(answer.endMs)}</b>
-        </span>
-      )}
-      {(input !== null || output !== null) && (
-        <Tooltip label={t("tokensDetail", { input: known(input), cached: known(cached), output: known(output), reasoning: known(reasoning) })}>
-          <span>{t("tokens", { input: known(input), output: known(output) })}</span>
-        </Tooltip>
-      )}
-      {answer.finish !== "" && (
-        <Tooltip label={t("finish", { reason: answer.finish })}>
-          <span>{answer.finish}</span>
-        </Tooltip>
-      )}
-    </div>
-  );
-}
-
-function rounded(perS: number): number {
-  return perS < 10 ? Math.round(perS * 10) / 10 : Math.round(perS);
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, CloseButton, FileButton, Text, Textarea, Tooltip } from "@mantine/core";
+import { ActionIcon, CloseButton, FileButton, Loader, Text, Textarea, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconArrowUp, IconPhotoPlus, IconPlayerStopFilled } from "@tabler/icons-react";
 import { type ClipboardEvent, type DragEvent, type KeyboardEvent, type Ref, useState } from "react";
@@ -29,8 +29,8 @@ export function Composer({
   const t = useT();
   const [text, setText] = useState("");
   const [over, setOver] = useState(false);
-  const { pictures, add, remove, clear } = usePictures();
-  const canSend = ready && !busy && (text.trim() !== "" || pictures.length > 0);
+  const { pictures, reading, add, remove, clear } = usePictures();
+  const canSend = ready && !busy && !reading && (text.trim() !== "" || pictures.length > 0);
 
   const send = () => {
     if (!canSend) return;
@@ -39,8 +39,13 @@ export function Composer({
     clear();
   };
   const keyed = (event: KeyboardEvent) => {
-    // While an input method composes, Enter takes its proposal.
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    // While an input method composes, Enter takes its proposal, and Escape gives it up.
+    if (event.nativeEvent.isComposing) return;
+    if (event.key === "Escape" && busy) {
+      event.preventDefault();
+      onStop();
+    }
+    if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     send();
   };
@@ -71,16 +76,28 @@ export function Composer({
       onDragLeave={() => setOver(false)}
       onDrop={dropped}
     >
-      {pictures.length > 0 && (
+      {(pictures.length > 0 || reading) && (
         <ul className={classes.pictures}>
           {pictures.map((picture, index) => (
             <li key={index}>
               <img src={picture.url} alt={t("pictureAlt", { name: picture.name })} />
-              <CloseButton size="xs" radius="xl" variant="default" aria-label={t("removePicture", { name: picture.name })} onClick={() => remove(index)} />
+              <CloseButton size="sm" radius="xl" aria-label={t("removePicture", { name: picture.name })} onClick={() => remove(index)} />
             </li>
           ))}
+          {reading && (
+            <li className={classes.reading}>
+              <Loader size="sm" aria-label={t("readingPictures")} />
+            </li>
+          )}
         </ul>
       )}
+      <Text size="xs" c="dimmed" role="status">
+        {scaled(pictures).map(({ key, name, from, to }) => (
+          <span key={key} className={classes.scaled}>
+            {t("pictureScaled", { name, from: `${from.width} × ${from.height}`, to: `${to.width} × ${to.height}` })}
+          </span>
+        ))}
+      </Text>
       <Textarea
         ref={input}
         className={classes.field ?? ""}
@@ -106,7 +123,7 @@ export function Composer({
           )}
         </FileButton>
         <Text size="xs" c="dimmed" className={classes.hint ?? ""}>
-          {ready ? t("keysHint") : t("needModel")}
+          {!ready ? t("needModel") : busy ? t("stopHint") : t("keysHint")}
         </Text>
         {busy ? (
           <Tooltip label={t("stop")}>
@@ -126,20 +143,26 @@ export function Composer({
   );
 }
 
+function scaled(pictures: readonly Picture[]) {
+  return pictures.flatMap((picture, index) => (picture.scaled ? [{ key: index, name: picture.name, ...picture.scaled }] : []));
+}
+
 function usePictures() {
   const t = useT();
   const format = useFormat();
   const [pictures, setPictures] = useState<readonly Picture[]>([]);
+  /** Batches of files. */
+  const [reading, setReading] = useState(0);
   const complain = (message: string) => notifications.show({ message, color: "red" });
 
   async function add(files: readonly File[]): Promise<void> {
+    setReading((batches) => batches + 1);
     const read = await picturesOf(files);
-    for (const { why, name } of read.refused) {
-      complain(why === "notPicture" ? t("notPicture", { name }) : t("pictureTooBig", { name, size: format.bytes(MAX_BYTES) }));
-    }
+    setReading((batches) => batches - 1);
+    for (const { why, name } of read.refused) complain(t(why, { name, size: format.bytes(MAX_BYTES) }));
     if (pictures.length + read.pictures.length > MAX_PICTURES) complain(t("tooManyPictures", { n: MAX_PICTURES }));
     setPictures((before) => [...before, ...read.pictures].slice(0, MAX_PICTURES));
   }
 
-  return { pictures, add, remove: (index: number) => setPictures(pictures.toSpliced(index, 1)), clear: () => setPictures([]) };
+  return { pictures, reading: reading > 0, add, remove: (index: number) => setPictures(pictures.toSpliced(index, 1)), clear: () => setPictures([]) };
 }

@@ -1,14 +1,15 @@
 import { ActionIcon, Alert, Button, Text, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconColumns2, IconHistory, IconPlus } from "@tabler/icons-react";
-import { lazy, Suspense, useEffect, useMemo, useRef } from "react";
-import { Link, useNavigate } from "react-router";
+import { lazy, type RefObject, Suspense, useEffect, useMemo, useRef } from "react";
+import { Link, useLocation, useNavigate } from "react-router";
 
 import { useStore } from "@/lib/persisted";
 import { useShortcuts } from "@/ui/shortcuts";
 
 import classes from "./Chat.module.css";
 import { Composer } from "./Composer";
+import { BEGIN } from "./defaults";
 import { useT } from "./i18n";
 import { LaneHead } from "./LaneHead";
 import { addLane, isBusy, profileOf, send, setLane, stop, unkept } from "./session";
@@ -44,16 +45,27 @@ export function ConversationView({
   useShortcuts(
     useMemo(
       () => [
-        { keys: ["n"], label: t("key.new"), run: () => void go("/chat") },
+        { keys: ["n"], label: t("key.new"), run: () => void go("/chat", { state: BEGIN }) },
         { keys: ["/"], label: t("key.say"), run: () => input.current?.focus() },
+        ...(busy ? [{ keys: ["Escape"], label: t("key.stop"), run: () => stop(id) }] : []),
       ],
-      [t, go],
+      [t, go, busy, id],
     ),
   );
+  useFocusOnBegin(input);
 
+  // What was pressed for it is gone then: the keyboard goes on from where one types.
+  const toInput = () => {
+    if (window.matchMedia(HAS_POINTER).matches) input.current?.focus();
+  };
   const say = (text: string, pictures: Picture[] = []) => {
     send(id, text, pictures);
     if (empty) onBegin();
+    toInput();
+  };
+  const stopAll = () => {
+    stop(id);
+    toInput();
   };
   const compare = () => addLane(id, models.find((name) => name !== lanes[0]?.model && !isFault(name)) ?? "");
 
@@ -78,7 +90,7 @@ export function ConversationView({
         />
         {onHistory && (
           <Tooltip label={t("newChat")}>
-            <ActionIcon component={Link} to="/chat" variant="subtle" color="gray" size="lg" aria-label={t("newChat")}>
+            <ActionIcon component={Link} to="/chat" state={BEGIN} variant="subtle" color="gray" size="lg" aria-label={t("newChat")}>
               <IconPlus size={20} stroke={1.7} />
             </ActionIcon>
           </Tooltip>
@@ -94,12 +106,12 @@ export function ConversationView({
       ) : (
         <div className={classes.threads} data-count={lanes.length}>
           {lanes.map((lane) => (
-            <Thread key={lane.id} conversation={conversation} lane={lane} />
+            <Thread key={lane.id} conversation={conversation} lane={lane} onAsked={toInput} />
           ))}
         </div>
       )}
       <div className={classes.composer}>
-        <Composer input={input} busy={busy} ready={lanes.every((lane) => lane.model.trim() !== "")} onSend={say} onStop={() => stop(id)} />
+        <Composer input={input} busy={busy} ready={lanes.every((lane) => lane.model.trim() !== "")} onSend={say} onStop={stopAll} />
       </div>
       <Suspense fallback={null}>{wanted && <SettingsDrawer conversation={conversation} opened={settings} onClose={closeSettings} />}</Suspense>
     </section>
@@ -133,6 +145,18 @@ function Hello({ compare, onTry }: { compare: boolean; onTry: ((text: string) =>
       </div>
     </div>
   );
+}
+
+/** Without one, the focus would call up a keyboard on the screen, over what is read. */
+const HAS_POINTER = "(hover: hover)";
+
+/** Whoever begins a chat wants to type. */
+function useFocusOnBegin(input: RefObject<HTMLTextAreaElement | null>): void {
+  const { key, state } = useLocation() as { key: string; state: unknown };
+  useEffect(() => {
+    if (state === BEGIN && window.matchMedia(HAS_POINTER).matches) input.current?.focus();
+    // Each time anew, also from a chat that has not begun.
+  }, [key, state, input]);
 }
 
 /** Of the simulated provider: models that break. Nobody wants one by default. */

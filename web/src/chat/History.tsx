@@ -1,5 +1,5 @@
-import { ActionIcon, Button, CloseButton, Text, TextInput } from "@mantine/core";
-import { IconPlus, IconSearch, IconTrash } from "@tabler/icons-react";
+import { Button, CloseButton, Text, TextInput } from "@mantine/core";
+import { IconPlus, IconSearch } from "@tabler/icons-react";
 import { useLiveQuery } from "dexie-react-hooks";
 import { useState } from "react";
 import { Link, useNavigate } from "react-router";
@@ -7,7 +7,9 @@ import { Link, useNavigate } from "react-router";
 import { confirm } from "@/ui/confirm";
 
 import classes from "./Chat.module.css";
-import { forget, forgetAll, type Head, heads } from "./db";
+import { forget, forgetAll, type Head, heads, isAbout } from "./db";
+import { BEGIN } from "./defaults";
+import { HistoryLine } from "./HistoryLine";
 import { useT } from "./i18n";
 import { close } from "./session";
 
@@ -17,8 +19,7 @@ export function History({ current, onPick }: { current: string; onPick?: () => v
   const go = useNavigate();
   const [wanted, setWanted] = useState("");
   const all = useLiveQuery(heads, []);
-  const words = wanted.trim().toLowerCase();
-  const found = (all ?? []).filter((head) => words === "" || head.words.includes(words));
+  const found = (all ?? []).filter((head) => isAbout(head, wanted.trim()));
 
   const remove = async (head: Head) => {
     const title = head.title || t("untitled");
@@ -36,7 +37,7 @@ export function History({ current, onPick }: { current: string; onPick?: () => v
 
   return (
     <nav className={classes.history} aria-label={t("history")}>
-      <Button component={Link} to="/chat" variant="light" leftSection={<IconPlus size={16} aria-hidden />} onClick={onPick}>
+      <Button component={Link} to="/chat" state={BEGIN} variant="light" leftSection={<IconPlus size={16} aria-hidden />} onClick={onPick}>
         {t("newChat")}
       </Button>
       <TextInput
@@ -54,21 +55,7 @@ export function History({ current, onPick }: { current: string; onPick?: () => v
             <h2 className={classes.age}>{t(age)}</h2>
             <ul>
               {some.map((head) => (
-                <li key={head.id} data-current={head.id === current || undefined}>
-                  <Link to={`/chat/${head.id}`} aria-current={head.id === current ? "page" : undefined} onClick={onPick}>
-                    <span className={classes.title}>{head.title || t("untitled")}</span>
-                    <span className={classes.models}>{head.models.join(" · ")}</span>
-                  </Link>
-                  <ActionIcon
-                    variant="subtle"
-                    color="gray"
-                    size="sm"
-                    aria-label={t("removeChat", { title: head.title || t("untitled") })}
-                    onClick={() => void remove(head)}
-                  >
-                    <IconTrash size={15} stroke={1.7} />
-                  </ActionIcon>
-                </li>
+                <HistoryLine key={head.id} head={head} current={head.id === current} onPick={onPick} onRemove={() => void remove(head)} />
               ))}
             </ul>
           </section>
@@ -79,7 +66,7 @@ export function History({ current, onPick }: { current: string; onPick?: () => v
           </Text>
         )}
       </div>
-      {(all?.length ?? 0) > 1 && words === "" && (
+      {(all?.length ?? 0) > 1 && wanted.trim() === "" && (
         <Button variant="subtle" color="gray" size="xs" onClick={() => void removeAll()}>
           {t("removeAll")}
         </Button>

@@ -1,4 +1,4 @@
-import { Drawer, NativeSelect, NumberInput, SegmentedControl, Stack, Switch, Text, Textarea } from "@mantine/core";
+import { Drawer, Input, NativeSelect, NumberInput, SegmentedControl, Stack, Switch, Text, Textarea } from "@mantine/core";
 import { useId } from "react";
 
 import { useStore } from "@/lib/persisted";
@@ -38,9 +38,9 @@ export default function SettingsDrawer({ conversation, opened, onClose }: { conv
           onChange={(event) => change({ system: event.currentTarget.value })}
         />
         <Stack gap={4}>
-          <Text size="sm" fw={500} id={effortId}>
+          <Input.Label component="div" id={effortId}>
             {t("effort")}
-          </Text>
+          </Input.Label>
           <SegmentedControl
             fullWidth
             size="xs"

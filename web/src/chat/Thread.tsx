@@ -14,7 +14,7 @@ import type { AnswerTurn, Conversation, Lane, Turn } from "./types";
 import { useStickToEnd } from "./useStickToEnd";
 
 /** What was said with one model, along the chosen branches. */
-export function Thread({ conversation, lane }: { conversation: Conversation; lane: Lane }) {
+export function Thread({ conversation, lane, onAsked }: { conversation: Conversation; lane: Lane; onAsked: () => void }) {
   const t = useT();
   const path = useMemo(() => pathOf(lane.tree), [lane.tree]);
   const { ref, content, away, toEnd } = useStickToEnd(path.at(-1)?.id);
@@ -28,10 +28,17 @@ export function Thread({ conversation, lane }: { conversation: Conversation; lan
       <div ref={ref} className={classes.scroll} role="log" aria-live="off" aria-label={t("laneName", { model: lane.model })} tabIndex={0}>
         <div ref={content} className={classes.turns}>
           {path.map((turn, index) => (
-            <TurnOf key={turn.id} turn={turn} next={path[index + 1]} conversation={conversation} lane={lane} idle={!running} />
+            <TurnOf key={turn.id} turn={turn} next={path[index + 1]} conversation={conversation} lane={lane} idle={!running} onAsked={onAsked} />
           ))}
           {last && unanswered.length > 0 && (
-            <ResultsForm key={last.id} calls={unanswered} onSend={(results) => sendResults(conversation.id, lane.id, last.id, results)} />
+            <ResultsForm
+              key={last.id}
+              calls={unanswered}
+              onSend={(results) => {
+                sendResults(conversation.id, lane.id, last.id, results);
+                onAsked();
+              }}
+            />
           )}
         </div>
       </div>
@@ -45,7 +52,21 @@ export function Thread({ conversation, lane }: { conversation: Conversation; lan
   );
 }
 
-function TurnOf({ turn, next, conversation, lane, idle }: { turn: Turn; next: Turn | undefined; conversation: Conversation; lane: Lane; idle: boolean }) {
+function TurnOf({
+  turn,
+  next,
+  conversation,
+  lane,
+  idle,
+  onAsked,
+}: {
+  turn: Turn;
+  next: Turn | undefined;
+  conversation: Conversation;
+  lane: Lane;
+  idle: boolean;
+  onAsked: () => void;
+}) {
   const all = beside(lane.tree, turn.id);
   const at = all.findIndex((one) => one.id === turn.id);
   const branches: Branches | undefined =
@@ -59,15 +80,24 @@ function TurnOf({ turn, next, conversation, lane, idle }: { turn: Turn; next: Tu
           },
         }
       : undefined;
+  const askedAgain = () => {
+    again(conversation.id, lane.id, turn.id);
+    onAsked();
+  };
   switch (turn.role) {
-    case "user":
+    case "user": {
+      const edited = (text: string) => {
+        edit(conversation.id, turn.id, text, turn.pictures);
+        onAsked();
+      };
       return (
         <UserTurnView
           turn={turn}
           branches={branches}
-          onEdit={idle ? (text) => edit(conversation.id, turn.id, text, turn.pictures) : undefined}
+          onEdit={idle ? edited : undefined}
         />
       );
+    }
     case "assistant":
       return (
         <AnswerTurnView
@@ -76,7 +106,7 @@ function TurnOf({ turn, next, conversation, lane, idle }: { turn: Turn; next: Tu
           results={next?.role === "tool" ? next.results : NONE}
           profile={profileOf(conversation.settings)}
           request={() => requestAfter(conversation, { ...lane, dialect: turn.dialect, model: turn.asked }, turn.parent ?? "")}
-          onAgain={idle ? () => again(conversation.id, lane.id, turn.id) : undefined}
+          onAgain={idle ? askedAgain : undefined}
         />
       );
     case "tool":

@@ -1,4 +1,4 @@
-import { Button, CloseButton, Group, Paper, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, CloseButton, Group, Input, Paper, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { IconPlus, IconSunHigh } from "@tabler/icons-react";
 
 import { isObject } from "@/lib/errors";
@@ -32,9 +32,7 @@ export function ToolsEditor({ tools, onChange }: { tools: Tool[]; onChange: (too
   return (
     <Stack gap="sm">
       <div>
-        <Text size="sm" fw={500}>
-          {t("tools")}
-        </Text>
+        <Input.Label component="div">{t("tools")}</Input.Label>
         <Text size="xs" c="dimmed">
           {t("toolsText")}
         </Text>

@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Group, Textarea, Tooltip } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight, IconPencil } from "@tabler/icons-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
+import { flushSync } from "react-dom";
 
 import type { Profile } from "@/lib/profiles";
 import { CopyButton } from "@/ui/CopyButton";
@@ -8,7 +9,7 @@ import { CopyButton } from "@/ui/CopyButton";
 import { AnswerView } from "./Answer";
 import { AnswerFoot } from "./AnswerFoot";
 import { useT } from "./i18n";
-import type { Request } from "./request";
+import { carriesThoughts, type Request } from "./request";
 import classes from "./Thread.module.css";
 import type { AnswerTurn, Result, UserTurn } from "./types";
 
@@ -30,6 +31,12 @@ export function UserTurnView({
 }) {
   const t = useT();
   const [draft, setDraft] = useState<string>();
+  const pencil = useRef<HTMLButtonElement>(null);
+  const cancel = () => {
+    // It is not there before, and without it the focus would be nowhere.
+    flushSync(() => setDraft(undefined));
+    pencil.current?.focus();
+  };
   return (
     <article className={classes.user} aria-label={t("you")}>
       {turn.pictures.length > 0 && (
@@ -46,8 +53,8 @@ export function UserTurnView({
           className={classes.editing}
           onSubmit={(event) => {
             event.preventDefault();
-            onEdit?.(draft);
             setDraft(undefined);
+            onEdit?.(draft);
           }}
         >
           <Textarea
@@ -55,17 +62,17 @@ export function UserTurnView({
             autosize
             minRows={2}
             maxRows={14}
-            data-autofocus
             autoFocus
             value={draft}
             onChange={(event) => setDraft(event.currentTarget.value)}
             onKeyDown={(event) => {
-              if (event.key === "Escape") setDraft(undefined);
+              if (event.nativeEvent.isComposing) return;
+              if (event.key === "Escape") cancel();
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
             }}
           />
           <Group gap="xs" justify="flex-end" mt="xs">
-            <Button size="xs" variant="default" onClick={() => setDraft(undefined)}>
+            <Button size="xs" variant="default" onClick={cancel}>
               {t("cancel")}
             </Button>
             <Button size="xs" type="submit" disabled={draft.trim() === "" && turn.pictures.length === 0}>
@@ -79,7 +86,7 @@ export function UserTurnView({
         {turn.text !== "" && <CopyButton value={turn.text} label={t("copyText")} />}
         {onEdit && draft === undefined && (
           <Tooltip label={t("edit")}>
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("edit")} onClick={() => setDraft(turn.text)}>
+            <ActionIcon ref={pencil} variant="subtle" color="gray" size="sm" aria-label={t("edit")} onClick={() => setDraft(turn.text)}>
               <IconPencil size="70%" />
             </ActionIcon>
           </Tooltip>
@@ -106,6 +113,7 @@ export function AnswerTurnView({
 }) {
   const t = useT();
   const model = turn.answer.model || turn.asked;
+  const hint = isRefused(turn) && carriesThoughts(request()) ? t("thoughtsHint") : "";
   return (
     <article className={classes.assistant} aria-label={model} aria-busy={turn.answer.status === "running"} data-status={turn.answer.status}>
       <header className={classes.head}>
@@ -113,10 +121,15 @@ export function AnswerTurnView({
         <span className={classes.dialect}>{t(`dialect.${turn.dialect}`)}</span>
         {branches && <BranchSwitch branches={branches} />}
       </header>
-      <AnswerView answer={turn.answer} askedAt={turn.at} results={results} onAgain={onAgain} />
+      <AnswerView answer={turn.answer} askedAt={turn.at} results={results} hint={hint} onAgain={onAgain} />
       {turn.answer.status !== "running" && <AnswerFoot turn={turn} profile={profile} request={request} onAgain={onAgain} />}
     </article>
   );
+}
+
+/** The provider read the question, and would not have it. */
+function isRefused({ answer: { status, error } }: AnswerTurn): boolean {
+  return status === "error" && (error?.status === 400 || error?.status === 404 || error?.status === 422);
 }
 
 function BranchSwitch({ branches: { at, n, go } }: { branches: Branches }) {

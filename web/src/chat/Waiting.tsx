@@ -1,21 +1,22 @@
-import { useFormat } from "@/i18n";
-import { useNow } from "@/ui/TimeAgo";
 import { Tooltip } from "@mantine/core";
 
+import { useFormat } from "@/i18n";
+import { useNow } from "@/ui/TimeAgo";
+
 import classes from "./Answer.module.css";
+import { Figures } from "./Figures";
 import { useT } from "./i18n";
 import type { Answer } from "./types";
 
 /** Below this, a wait is none. */
 const WORTH_SAYING_MS = 1_500;
 
-/** A drop that pulses once for each heartbeat, while more is to come. */
+/** While more is to come: a drop that pulses once for each heartbeat, how long it took so far, and how fast it comes. */
 export function Waiting({ answer, askedAt }: { answer: Answer; askedAt: number }) {
   const t = useT();
   const format = useFormat();
   const now = useNow(500);
   const waited = Math.max(0, now - askedAt);
-  const first = answer.firstMs === null;
   const words = waited < WORTH_SAYING_MS ? t("waiting") : t("waitingFor", { time: format.duration(Math.floor(waited / 1000) * 1000) });
   return (
     <div className={classes.waiting}>
@@ -25,8 +26,14 @@ export function Waiting({ answer, askedAt }: { answer: Answer; askedAt: number }
           {answer.beats > 0 && <span key={answer.beats} className={classes.ring} />}
         </span>
       </Tooltip>
-      {first && <span>{words}</span>}
-      {answer.beats > 0 && first && <span className={classes.beats}>{t("beats", { n: answer.beats })}</span>}
+      {answer.firstMs === null ? (
+        <div className={classes.wait}>
+          <span>{words}</span>
+          {answer.beats > 0 && <span className={classes.beats}>{t("beats", { n: answer.beats })}</span>}
+        </div>
+      ) : (
+        <Figures answer={answer} elapsedMs={waited} />
+      )}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Problem } from "@/lib/errors";
 
-import type { Answer, Call, Delta, Part } from "./types";
+import type { Answer, Call, Delta, Part, Thinking } from "./types";
 
 export function newAnswer(): Answer {
   return {
@@ -14,6 +14,8 @@ export function newAnswer(): Answer {
     error: null,
     firstMs: null,
     endMs: null,
+    lastMs: null,
+    countedMs: null,
     pieces: 0,
     beats: 0,
     requestId: "",
@@ -29,7 +31,12 @@ export function grown(answer: Answer, delta: Delta, ms: number): Answer {
     case "beat":
       return { ...answer, beats: answer.beats + 1 };
     case "usage":
-      return { ...answer, usage: { ...answer.usage, ...delta.usage } };
+      return {
+        ...answer,
+        usage: { ...answer.usage, ...delta.usage },
+        // Anthropic begins with a count, before there is anything to count.
+        countedMs: answer.firstMs !== null && typeof delta.usage.output === "number" ? ms : answer.countedMs,
+      };
     case "finish":
       return { ...answer, finish: delta.reason };
     case "error":
@@ -39,8 +46,10 @@ export function grown(answer: Answer, delta: Delta, ms: number): Answer {
     default: {
       const parts = withPart(answer.parts, delta);
       if (parts === answer.parts) return answer;
+      // What closes a thought is for the provider only.
+      if (delta.kind === "signature" || delta.kind === "sealed") return { ...answer, parts };
       const counts = delta.kind === "text" || delta.kind === "reasoning" || (delta.kind === "call" && delta.piece);
-      return { ...answer, parts, firstMs: answer.firstMs ?? ms, pieces: answer.pieces + (counts ? 1 : 0) };
+      return { ...answer, parts, firstMs: answer.firstMs ?? ms, lastMs: ms, pieces: answer.pieces + (counts ? 1 : 0) };
     }
   }
 }
@@ -51,14 +60,27 @@ export function ended(answer: Answer, status: Exclude<Answer["status"], "running
   return { ...answer, status, endMs: ms, error: error ?? null };
 }
 
-/** Tokens each second from the first one on; `exact`: by the provider's count. */
-export function speed(answer: Answer, ms: number): { perS: number; exact: boolean } | null {
-  if (answer.firstMs === null) return null;
-  const tookS = ((answer.endMs ?? ms) - answer.firstMs) / 1000;
-  const tokens = answer.usage.output ?? 0;
-  const exact = answer.status === "done" && tokens > 0;
-  const count = (exact ? tokens : answer.pieces) - 1;
-  return tookS >= 0.05 && count > 0 ? { perS: count / tookS, exact } : null;
+/** How fast it came. */
+export interface Speed {
+  /** Each second, from the first one on. */
+  perS: number;
+  /** `tokens`: by the provider's count. `events`: it gave none yet; one may hold a token, or many. */
+  of: "tokens" | "events";
+}
+
+/** Below this, there is nothing to divide by. */
+const MIN_TIMED_MS = 50;
+
+/** `ms`: now, after the question; for an answer that still comes. */
+export function speed(answer: Answer, ms: number): Speed | null {
+  const { firstMs, countedMs, endMs, usage } = answer;
+  if (firstMs === null) return null;
+  const over = (count: number, untilMs: number, of: Speed["of"]) =>
+    untilMs - firstMs >= MIN_TIMED_MS && count > 1 ? { perS: ((count - 1) * 1000) / (untilMs - firstMs), of } : null;
+  // A provider that counts the thoughts it keeps to itself made them before the first token that it showed.
+  const unseen = answer.parts.some((part) => part.type === "reasoning" && part.text !== "") ? 0 : (usage.reasoning ?? 0);
+  const counted = countedMs === null ? null : over((usage.output ?? 0) - unseen, countedMs, "tokens");
+  return counted ?? over(answer.pieces, endMs ?? Math.max(ms, answer.lastMs ?? 0), "events");
 }
 
 /** All its text, without the thoughts. */
@@ -70,7 +92,7 @@ export function callsOf(answer: Answer): Call[] {
   return answer.parts.filter((part) => part.type === "call");
 }
 
-type Growing = Extract<Delta, { kind: "text" | "reasoning" | "signature" | "redacted" | "call" | "image" }>;
+type Growing = Extract<Delta, { kind: "text" | "reasoning" | "signature" | "redacted" | "sealed" | "call" | "image" }>;
 
 function withPart(parts: Part[], delta: Growing): Part[] {
   const last = parts.at(-1);
@@ -82,15 +104,19 @@ function withPart(parts: Part[], delta: Growing): Part[] {
     case "reasoning":
       if (delta.text === "") return parts;
       // A signature belongs to the thought as it was: what comes after it is another one.
-      if (last?.type === "reasoning" && last.signature === undefined && last.redacted === undefined) {
+      if (last?.type === "reasoning" && !isClosed(last)) {
         return [...parts.slice(0, -1), { type: "reasoning", text: last.text + delta.text }];
       }
       return [...parts, { type: "reasoning", text: delta.text }];
     case "signature":
-      if (last?.type !== "reasoning") return [...parts, { type: "reasoning", text: "", signature: delta.text }];
-      return [...parts.slice(0, -1), { ...last, signature: (last.signature ?? "") + delta.text }];
+      // It comes in one piece: a second one is that of a thought of which nothing is shown.
+      if (last?.type !== "reasoning" || isClosed(last)) return [...parts, { type: "reasoning", text: "", signature: delta.text }];
+      return [...parts.slice(0, -1), { ...last, signature: delta.text }];
     case "redacted":
       return [...parts, { type: "reasoning", text: "", redacted: delta.data }];
+    case "sealed":
+      if (last?.type !== "reasoning" || isClosed(last)) return [...parts, { type: "reasoning", text: "", item: delta.item }];
+      return [...parts.slice(0, -1), { ...last, item: delta.item }];
     case "image":
       return put(parts, { type: "image", key: delta.key, url: delta.url, final: delta.final });
     case "call": {
@@ -104,6 +130,11 @@ function withPart(parts: Part[], delta: Growing): Part[] {
       });
     }
   }
+}
+
+/** Whether it goes back to the provider as it is now. */
+export function isClosed(thought: Thinking): boolean {
+  return thought.signature !== undefined || thought.redacted !== undefined || thought.item !== undefined;
 }
 
 /** In place of the part of the same key, or at the end. */

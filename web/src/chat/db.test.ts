@@ -3,7 +3,7 @@ import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { newAnswer } from "./answer";
-import { forget, forgetAll, heads, keep, load } from "./db";
+import { forget, forgetAll, heads, isAbout, keep, load, rename } from "./db";
 import { readDefaults } from "./defaults";
 import { EMPTY, withTurn } from "./tree";
 import { type Conversation, NO_SETTINGS } from "./types";
@@ -29,6 +29,24 @@ describe("the history", () => {
     const turns = (await load("A"))?.lanes[0]?.tree.turns;
     expect(turns?.[1]).toMatchObject({ role: "assistant", answer: { status: "lost" } });
     expect(await load("B")).toBeUndefined();
+  });
+
+  it("gives a conversation another name, and leaves it in its place", async () => {
+    await keep(conversation("A", 1));
+    await keep(conversation("B", 2));
+    await rename("A", "Sluices");
+    expect((await heads()).map((head) => head.title)).toEqual(["Title B", "Sluices"]);
+    expect((await heads())[1]?.words).toBe("sluices\nquestion a\n");
+    expect(await load("A")).toMatchObject({ title: "Sluices", updated: 1 });
+    await rename("C", "Nobody");
+    expect(await load("C")).toBeUndefined();
+  });
+
+  it("is searched for all words, in any order and case, wherever they were said", async () => {
+    await keep(conversation("A", 1));
+    const [head] = await heads();
+    for (const wanted of ["", "TITLE", "question title", "a  quest"]) expect(head && isAbout(head, wanted)).toBe(true);
+    for (const wanted of ["b", "title b"]) expect(head && isAbout(head, wanted)).toBe(false);
   });
 
   it("forgets", async () => {

@@ -34,6 +34,22 @@ export async function keep(conversation: Conversation): Promise<void> {
   });
 }
 
+/** Its place in the history stays: nothing was said. */
+export async function rename(id: string, title: string): Promise<void> {
+  await db.transaction("rw", db.heads, db.bodies, async () => {
+    const found = await db.bodies.get(id);
+    if (found) await keep({ ...found, title });
+  });
+}
+
+/** Whether a line of the history has each of these words. */
+export function isAbout({ words }: Head, wanted: string): boolean {
+  return wanted
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => words.includes(word));
+}
+
 /** As it was kept; nothing in it runs any more. */
 export async function load(id: string): Promise<Conversation | undefined> {
   const found = await db.bodies.get(id);

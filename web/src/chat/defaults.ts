@@ -15,6 +15,9 @@ export interface Defaults {
 
 export const defaults = persisted<Defaults>("sluiceway.chat", readDefaults);
 
+/** State of the address `/chat`, for who comes to type. */
+export const BEGIN = "begin";
+
 export function remember(lane: Lane, settings: Settings): void {
   // A system prompt belongs to its conversation.
   defaults.set({ dialect: lane.dialect, model: lane.model, settings: { ...settings, system: "" } });

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 
 import { newAnswer } from "./answer";
 import { asCurl, asPython, literal } from "./copyAs";
-import { requestOf } from "./request";
-import { NO_SETTINGS, type Part, type Settings, type Turn } from "./types";
+import { carriesThoughts, requestOf } from "./request";
+import { type Dialect, NO_SETTINGS, type Part, type Settings, type Turn } from "./types";
 
 const call = (id: string): Part => ({ type: "call", key: id, id, name: "weather", arguments: '{"city":"Ørsted"}' });
 const thought: Part = { type: "reasoning", text: "hm", signature: "sig" };
 
-function answer(parts: Part[]): Turn {
-  return { id: "a", parent: "q", at: 0, role: "assistant", dialect: "messages", asked: "m", answer: { ...newAnswer(), status: "done", parts } };
+function answer(parts: Part[], dialect: Dialect = "messages"): Turn {
+  return { id: "a", parent: "q", at: 0, role: "assistant", dialect, asked: "m", answer: { ...newAnswer(), status: "done", parts } };
 }
 
 const question: Turn = { id: "q", parent: null, at: 0, role: "user", text: "Hi", pictures: [{ name: "p", url: "data:image/png;base64,AAAA" }] };
@@ -44,7 +44,8 @@ describe("a conversation with a tool's result", () => {
       { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Ørsted"}' },
       { type: "function_call_output", call_id: "call_1", output: "rain" },
     ]);
-    expect(body).toMatchObject({ instructions: "Be brief.", reasoning: { effort: "low", summary: "auto" } });
+    expect(body).toMatchObject({ instructions: "Be brief.", store: false, include: ["reasoning.encrypted_content"] });
+    expect(body.reasoning).toEqual({ effort: "low", summary: "auto" });
     expect(body.tools).toMatchObject([{ type: "function", name: "weather" }, { type: "image_generation" }]);
   });
 
@@ -66,6 +67,52 @@ describe("a conversation with a tool's result", () => {
     expect(body).toMatchObject({ system: "Be brief.", thinking: { type: "enabled", budget_tokens: 1024 }, max_tokens: 4096 });
     expect(body).not.toHaveProperty("temperature");
     expect(requestOf("messages", "m", { ...settings, effort: "high" }, turns).body.max_tokens).toBe(17_408);
+  });
+});
+
+describe("thoughts that only their provider can open", () => {
+  const item = { id: "rs_1", type: "reasoning", summary: [{ type: "summary_text", text: "hm" }], encrypted_content: "gAAA" };
+  const sealed: Part = { type: "reasoning", text: "hm", item };
+  const said: Part = { type: "text", text: "Rain." };
+  const input = (parts: Part[], what: Partial<Settings> = {}, model = "m") =>
+    requestOf("responses", model, { ...settings, ...what }, [question, answer(parts, "responses"), results]).body.input as { type?: string }[];
+  const kinds = (parts: Part[]) => input(parts).map((one) => one.type ?? "message").slice(1, -1);
+
+  it("go back as they came, each before what it led to", () => {
+    expect(kinds([sealed, said, sealed, call("call_1")])).toEqual(["reasoning", "message", "reasoning", "function_call"]);
+    expect(input([sealed, said])[1]).toBe(item);
+  });
+
+  it("stay here if what they led to does, or nothing is sealed", () => {
+    expect(kinds([said, sealed])).toEqual(["message"]);
+    expect(kinds([sealed, call("call_2"), said])).toEqual(["message"]);
+    expect(kinds([{ type: "reasoning", text: "hm" }, said])).toEqual(["message"]);
+  });
+
+  it("go to no other model and no other API", () => {
+    expect(JSON.stringify(input([sealed, said], {}, "other"))).not.toContain("gAAA");
+    for (const dialect of ["chat", "messages"] as const) {
+      expect(JSON.stringify(requestOf(dialect, "m", settings, [question, answer([sealed, said], "responses")]).body)).not.toContain("gAAA");
+    }
+    expect(JSON.stringify(requestOf("messages", "other", settings, turns).body)).not.toContain("sig");
+  });
+
+  it("are neither asked for nor sent where nothing is to be said about thinking", () => {
+    const { body } = requestOf("responses", "m", NO_SETTINGS, [question, answer([sealed, said], "responses"), results]);
+    expect(body).not.toHaveProperty("include");
+    expect(carriesThoughts({ path: "", headers: {}, body })).toBe(false);
+    expect(carriesThoughts({ path: "", headers: {}, body: { input: input([sealed, said]) } })).toBe(true);
+  });
+
+  it("go back to Anthropic in their order, those of which nothing is shown, too", () => {
+    const parts: Part[] = [thought, { type: "reasoning", text: "", signature: "sig2" }, { type: "reasoning", text: "", redacted: "xx" }, call("call_1")];
+    const { messages } = requestOf("messages", "m", NO_SETTINGS, [question, answer(parts), results]).body as { messages: { content: unknown }[] };
+    expect(messages[1]?.content).toEqual([
+      { type: "thinking", thinking: "hm", signature: "sig" },
+      { type: "thinking", thinking: "", signature: "sig2" },
+      { type: "redacted_thinking", data: "xx" },
+      { type: "tool_use", id: "call_1", name: "weather", input: { city: "Ørsted" } },
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What is sent for a conversation, in each dialect. Pure. */
 
-import { callsOf, textOf } from "./answer";
-import type { AnswerTurn, Call, Dialect, Effort, Picture, ResultsTurn, Settings, Tool, Turn } from "./types";
+import { callsOf, isClosed, textOf } from "./answer";
+import type { Call, Dialect, Effort, Part, Picture, ResultsTurn, Settings, Tool, Turn } from "./types";
 
 export interface Request {
   /** Under `/v1`. */
@@ -17,7 +17,7 @@ const BUDGETS: Partial<Record<Effort, number>> = { low: 1024, medium: 4096, high
 
 /** The request for an answer to the last of these turns. */
 export function requestOf(dialect: Dialect, model: string, settings: Settings, turns: readonly Turn[]): Request {
-  const said = answerable(turns);
+  const said = answerable(turns, dialect, model);
   switch (dialect) {
     case "chat":
       return { path: "/chat/completions", headers: {}, body: chatBody(model, settings, said) };
@@ -37,17 +37,42 @@ export function parsed(json: string): unknown {
   }
 }
 
-type Said = { turn: Turn; calls: Call[] };
+/** Whether thoughts go back that only their provider can read: what it may refuse, once it has changed. */
+export function carriesThoughts({ body }: Request): boolean {
+  const ofKind = (kind: string) => (one: unknown) => (one as { type?: string }).type === kind;
+  return Array.isArray(body.input) && body.input.some(ofKind("reasoning"));
+}
+
+/** A turn, and of an answer what goes back, in its order. */
+type Said = { turn: Turn; parts: Part[]; calls: Call[] };
 
 /** Without answers that never came, and without calls that have no result: every provider refuses those. */
-function answerable(turns: readonly Turn[]): Said[] {
+function answerable(turns: readonly Turn[], dialect: Dialect, model: string): Said[] {
   return turns.flatMap((turn, index): Said[] => {
-    if (turn.role !== "assistant") return [{ turn, calls: [] }];
+    if (turn.role !== "assistant") return [{ turn, parts: [], calls: [] }];
     const next = turns[index + 1];
     const known = next?.role === "tool" ? new Set(next.results.map((result) => result.call)) : new Set<string>();
     const calls = callsOf(turn.answer).filter((call) => known.has(call.id));
-    return calls.length > 0 || textOf(turn.answer).trim() !== "" ? [{ turn, calls }] : [];
+    if (calls.length === 0 && textOf(turn.answer).trim() === "") return [];
+    // Another model, or another API, can't open them.
+    const own = turn.dialect === dialect && turn.asked === model;
+    return [{ turn, parts: sentParts(turn.answer.parts, new Set(calls), own), calls }];
   });
+}
+
+/** A thought goes with what it led to: alone at the end, or without the call that came of it, it is refused. */
+function sentParts(parts: readonly Part[], calls: ReadonlySet<Call>, withThoughts: boolean): Part[] {
+  const sent: Part[] = [];
+  let ledTo = false;
+  for (const part of parts.toReversed()) {
+    if (part.type === "reasoning") {
+      if (withThoughts && ledTo && isClosed(part)) sent.unshift(part);
+      continue;
+    }
+    ledTo = part.type === "text" ? part.text.trim() !== "" : part.type === "call" && calls.has(part);
+    if (ledTo) sent.unshift(part);
+  }
+  return sent;
 }
 
 // ── chat ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,20 +117,15 @@ function responsesBody(model: string, settings: Settings, said: Said[]): Record<
     ...settings.tools.map((tool) => ({ type: "function", ...functionOf(tool) })),
     ...(settings.drawing ? [{ type: "image_generation", partial_images: 2 }] : []),
   ];
+  const thinks = settings.effort !== "none";
   return {
     model,
     ...(settings.system.trim() ? { instructions: settings.system } : {}),
-    input: said.flatMap(({ turn, calls }): object[] => {
+    input: said.flatMap(({ turn, parts }): object[] => {
       if (turn.role === "tool") {
         return turn.results.map((result) => ({ type: "function_call_output", call_id: result.call, output: result.text }));
       }
-      if (turn.role === "assistant") {
-        const text = textOf(turn.answer);
-        return [
-          ...(text ? [{ role: "assistant", content: text }] : []),
-          ...calls.map((call) => ({ type: "function_call", call_id: call.id, name: call.name, arguments: call.arguments })),
-        ];
-      }
+      if (turn.role === "assistant") return parts.flatMap((part) => answerItem(part, thinks));
       if (turn.pictures.length === 0) return [{ role: "user", content: turn.text }];
       const pictures = turn.pictures.map(({ url }) => ({ type: "input_image", detail: "auto", image_url: url }));
       return [{ role: "user", content: [...(turn.text ? [{ type: "input_text", text: turn.text }] : []), ...pictures] }];
@@ -114,11 +134,28 @@ function responsesBody(model: string, settings: Settings, said: Said[]): Record<
     store: false,
     ...(settings.maxTokens === null ? {} : { max_output_tokens: settings.maxTokens }),
     ...(settings.temperature === null ? {} : { temperature: settings.temperature }),
-    ...(settings.effort === "none"
-      ? {}
-      : { reasoning: { ...(isSaid(settings.effort) ? { effort: settings.effort } : {}), summary: "auto" } }),
+    ...(thinks
+      ? {
+          reasoning: { ...(isSaid(settings.effort) ? { effort: settings.effort } : {}), summary: "auto" },
+          // The provider keeps nothing, so its thoughts come along, sealed. Models that do not think refuse this.
+          include: ["reasoning.encrypted_content"],
+        }
+      : {}),
     ...(tools.length > 0 ? { tools } : {}),
   };
+}
+
+function answerItem(part: Part, thinks: boolean): object[] {
+  switch (part.type) {
+    case "text":
+      return [{ role: "assistant", content: part.text }];
+    case "reasoning":
+      return part.item && thinks ? [part.item] : [];
+    case "call":
+      return [{ type: "function_call", call_id: part.id, name: part.name, arguments: part.arguments }];
+    case "image":
+      return [];
+  }
 }
 
 // ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,9 +168,9 @@ function messagesBody(model: string, settings: Settings, said: Said[]): Record<s
   return {
     model,
     ...(settings.system.trim() ? { system: settings.system } : {}),
-    messages: said.map(({ turn, calls }) => ({
+    messages: said.map(({ turn, parts }) => ({
       role: turn.role === "assistant" ? "assistant" : "user",
-      content: turn.role === "assistant" ? answerBlocks(turn, calls) : turn.role === "tool" ? resultBlocks(turn) : userContent(turn),
+      content: turn.role === "assistant" ? parts.flatMap(answerBlock) : turn.role === "tool" ? resultBlocks(turn) : userContent(turn),
     })),
     // The thoughts count against the limit, and have to leave room for an answer.
     max_tokens: budget === undefined ? limit : Math.max(limit, budget + 1024),
@@ -152,23 +189,19 @@ function messagesBody(model: string, settings: Settings, said: Said[]): Record<s
   };
 }
 
-function answerBlocks(turn: AnswerTurn, calls: Call[]): object[] {
-  const sent = new Set(calls);
-  return turn.answer.parts.flatMap((part): object[] => {
-    switch (part.type) {
-      case "text":
-        return part.text.trim() ? [{ type: "text", text: part.text }] : [];
-      case "reasoning":
-        // Only what Anthropic has signed goes back to it.
-        if (part.redacted !== undefined) return [{ type: "redacted_thinking", data: part.redacted }];
-        if (part.signature === undefined || turn.dialect !== "messages") return [];
-        return [{ type: "thinking", thinking: part.text, signature: part.signature }];
-      case "call":
-        return sent.has(part) ? [{ type: "tool_use", id: part.id, name: part.name, input: parsed(part.arguments) ?? {} }] : [];
-      case "image":
-        return [];
-    }
-  });
+function answerBlock(part: Part): object[] {
+  switch (part.type) {
+    case "text":
+      return [{ type: "text", text: part.text }];
+    case "reasoning":
+      if (part.redacted !== undefined) return [{ type: "redacted_thinking", data: part.redacted }];
+      // Only what Anthropic has signed goes back to it.
+      return part.signature === undefined ? [] : [{ type: "thinking", thinking: part.text, signature: part.signature }];
+    case "call":
+      return [{ type: "tool_use", id: part.id, name: part.name, input: parsed(part.arguments) ?? {} }];
+    case "image":
+      return [];
+  }
 }
 
 function resultBlocks(turn: ResultsTurn): object[] {

@@ -7,7 +7,7 @@ import { type Store, store } from "@/lib/persisted";
 import { currentProfile, type Profile, profiles } from "@/lib/profiles";
 
 import { newAnswer } from "./answer";
-import { keep, load } from "./db";
+import { keep, load, rename as renameKept } from "./db";
 import { newConversation, newId, remember } from "./defaults";
 import { type Request, requestOf } from "./request";
 import { run } from "./run";
@@ -26,7 +26,8 @@ const KEEP_EVERY_MS = 1_500;
 /** Settings are kept when nothing was changed for this long. */
 const SETTLED_MS = 600;
 
-const MAX_TITLE_LENGTH = 70;
+/** Also of a name that a user gives. */
+export const MAX_TITLE_LENGTH = 70;
 
 const controllers = new Map<string, AbortController>();
 let draft = "";
@@ -137,6 +138,16 @@ export function removeLane(id: string, laneId: string): void {
   for (const turn of laneOf(id, laneId)?.tree.turns ?? []) controllers.get(turn.id)?.abort();
   change(id, (conversation) => ({ ...conversation, lanes: conversation.lanes.filter((lane) => lane.id !== laneId) }));
   settled(id);
+}
+
+/** Whether it is open or not. */
+export async function rename(id: string, title: string): Promise<void> {
+  if (open.get()[id]) {
+    change(id, (conversation) => ({ ...conversation, title }));
+    await save(id);
+  } else {
+    await renameKept(id, title);
+  }
 }
 
 function settled(id: string): void {

@@ -26,6 +26,8 @@ export type Delta =
   | { kind: "signature"; text: string }
   /** A thought that only the provider can read. */
   | { kind: "redacted"; data: string }
+  /** Closes the thought before it: the Responses API wants the whole item back. */
+  | { kind: "sealed"; item: Readonly<Record<string, unknown>> }
   /** `piece` is added to the arguments, `whole` takes their place. */
   | { kind: "call"; key: string; id?: string; name?: string; piece?: string; whole?: string }
   | { kind: "image"; key: string; url: string; final: boolean }
@@ -39,9 +41,19 @@ export type Delta =
 
 export type Part =
   | { type: "text"; text: string }
-  | { type: "reasoning"; text: string; signature?: string; redacted?: string }
+  | Thinking
   | { type: "call"; key: string; id: string; name: string; arguments: string }
   | { type: "image"; key: string; url: string; final: boolean };
+
+/** At most one of the three says what goes back to the provider, which alone can tell whether it is its own. */
+export interface Thinking {
+  type: "reasoning";
+  text: string;
+  signature?: string;
+  redacted?: string;
+  /** As it came: with `encrypted_content`. */
+  item?: Readonly<Record<string, unknown>>;
+}
 
 export type Call = Extract<Part, { type: "call" }>;
 
@@ -63,17 +75,29 @@ export interface Answer {
   /** Milliseconds since the question, of the first token and of the end. */
   firstMs: number | null;
   endMs: number | null;
-  /** Events that brought text, thoughts or arguments: about as many as tokens. */
+  /** Milliseconds since the question, of the last thing that came. */
+  lastMs: number | null;
+  /** Milliseconds since the question, of the last count of its tokens that came after the first one. */
+  countedMs: number | null;
+  /** Events that brought text, thoughts or arguments. */
   pieces: number;
   /** Heartbeats, ours and the provider's. */
   beats: number;
   requestId: string;
 }
 
+/** In pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
 export interface Picture {
   name: string;
   /** A `data:` address. */
   url: string;
+  /** It was larger. */
+  scaled?: { from: Size; to: Size };
 }
 
 export interface Result {

@@ -183,6 +183,29 @@ describe("liberties of providers", () => {
     expect(textOf(answer)).toBe("Gate");
   });
 
+  it("a sealed thought is kept whole, whether anything of it was shown or not", () => {
+    const done = (id: string, summary: string[], sealed?: string) => ({
+      type: "response.output_item.done",
+      item: { id, type: "reasoning", summary: summary.map((text) => ({ type: "summary_text", text })), ...(sealed ? { encrypted_content: sealed } : {}) },
+    });
+    const shown = { type: "response.reasoning_summary_text.delta", item_id: "a", delta: "hm" };
+    const answer = answerOf("responses", [typed(shown, done("a", ["hm"], "AA"), done("b", [], "BB"), done("c", ["so"]))]);
+    expect(answer.parts).toEqual([
+      { type: "reasoning", text: "hm", item: done("a", ["hm"], "AA").item },
+      { type: "reasoning", text: "", item: done("b", [], "BB").item },
+      { type: "reasoning", text: "so" },
+    ]);
+  });
+
+  it("each signature belongs to a thought of its own", () => {
+    const sign = (signature: string) => ({ type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature } });
+    const answer = answerOf("messages", [typed({ type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "hm" } }, sign("a"), sign("b"))]);
+    expect(answer.parts).toEqual([
+      { type: "reasoning", text: "hm", signature: "a" },
+      { type: "reasoning", text: "", signature: "b" },
+    ]);
+  });
+
   it("a picture forms in its place", () => {
     const partial = { type: "response.image_generation_call.partial_image", item_id: "ig", output_format: "webp", partial_image_b64: "AA" };
     const done = { type: "response.output_item.done", item: { id: "ig", type: "image_generation_call", result: "BB" } };

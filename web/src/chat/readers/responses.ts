@@ -74,16 +74,19 @@ export class ResponsesReader implements Reader {
     if (item.type === "image_generation_call") {
       return text(item.result) ? [{ kind: "image", key, url: picture(item.result, item), final: true }] : [];
     }
+    if (item.type === "reasoning") return [...this.thought(key, item), ...sealed(item)];
     if (this.told.has(key)) return [];
     if (item.type === "message") {
       const said = list(item.content).map((part) => text(part.text) || text(part.refusal)).join("");
       return said ? [{ kind: "text", text: said }] : [];
     }
-    if (item.type === "reasoning") {
-      const thought = [...list(item.summary), ...list(item.content)].map((part) => text(part.text)).join("\n\n");
-      return thought ? [{ kind: "reasoning", text: thought }] : [];
-    }
     return [];
+  }
+
+  private thought(key: string, item: Fields): Delta[] {
+    if (this.told.has(key)) return [];
+    const thought = [...list(item.summary), ...list(item.content)].map((part) => text(part.text)).join("\n\n");
+    return thought ? [{ kind: "reasoning", text: thought }] : [];
   }
 
   private outcome(response: Fields): Delta[] {
@@ -104,6 +107,11 @@ export class ResponsesReader implements Reader {
     this.ended = true;
     return deltas;
   }
+}
+
+/** What only the provider can open, and wants back as it came. */
+function sealed(item: Fields): Delta[] {
+  return text(item.encrypted_content) ? [{ kind: "sealed", item }] : [];
 }
 
 function call(key: string, item: Fields, as: "piece" | "whole"): Delta {
