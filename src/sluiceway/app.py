@@ -109,8 +109,9 @@ class App:
 
     async def _show(self, scope: Scope, send: Send) -> bool:
         """A page or file of the console; `False` if it is none, or there is no console."""
-        shown = scope["method"] in ("GET", "HEAD") and self.gateway.runtime.settings.admin.enabled
-        return shown and scope["path"] != "/v1" and await self._site(scope, send)
+        admin = self.gateway.runtime.settings.admin
+        shown = admin.enabled and scope["method"] in ("GET", "HEAD") and scope["path"] != "/v1"
+        return shown and await self._site(scope, send, admin.frame_ancestors)
 
     async def _tell_metrics(self, scope: Scope, send: Send) -> None:
         """Prometheus asks; whoever may read it, `metrics.public` says."""

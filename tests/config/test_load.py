@@ -619,6 +619,7 @@ def test_a_missing_key_is_named_with_what_it_means() -> None:
     [
         ('[server]\nhost = "0.0.0.0:80"', "server.host: is an address with a port"),
         ('[server]\ncors_origins = ["*", "x.com"]', "server.cors_origins[1]: has no scheme"),
+        ('[admin]\nframe_ancestors = ["*"]', "admin.frame_ancestors[0]: has no scheme"),
         ('[[upstreams]]\nname = "a"\nbase_url = "a.com"', "upstreams[0].base_url: has no scheme"),
         (
             UPSTREAM + 'api_keys = ["k", "env:NONE"]',

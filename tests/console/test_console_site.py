@@ -114,6 +114,18 @@ def test_the_policy_forbids_what_it_does_not_name(site: Site) -> None:
     assert "http" not in policy["script-src"] + policy["img-src"] + policy["style-src"]
 
 
+def test_only_sites_that_are_named_may_frame_it(site: Site) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept", b"text/html")]}
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(site(scope, send, ["https://a.example", "https://b.example"]))
+    policy = dict(sent[0]["headers"])[b"content-security-policy"].decode()
+    assert policy.endswith("; frame-ancestors https://a.example https://b.example")
+
+
 @pytest.mark.parametrize("path", ["/", SCRIPT, "/icon.svg"])
 def test_browsers_are_told_to_be_careful_with_all_of_it(site: Site, path: str) -> None:
     headers = ask(site, path, **PAGE).headers

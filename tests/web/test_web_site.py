@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -112,6 +116,45 @@ def test_no_script_and_no_picture_comes_from_where_the_policy_does_not_say(
         }"""
     )
     assert refused == ["img-src", "style-src-elem"]
+
+
+@contextlib.contextmanager
+def another_site(pages: list[str]) -> Iterator[str]:
+    """The origin of one whose every page is the last of `pages`. It is real, since browsers know who is near."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(pages[-1].encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_another_site_may_show_it_in_a_frame_only_if_it_is_named(
+    page: Page, site: None, tmp_path: Path, complaints: Complaints, named: bool
+) -> None:
+    if not named:
+        complaints.expect("Framing 'http://localhost")
+    pages = [""]
+    with another_site(pages) as portal:
+        settings = f'frame_ancestors = ["{portal}"]' if named else ""
+        with running_console(tmp_path, settings=f"[admin]\n{settings}\n") as console:
+            pages.append(f"<iframe src='{console.url}/keys' width=900 height=700></iframe>")
+            with page.expect_event("framenavigated", lambda frame: frame.parent_frame is not None):
+                page.goto(portal)
+            heading = page.frame_locator("iframe").get_by_role("heading", name="Keys", level=1)
+            if named:
+                expect(heading).to_be_visible()
+            else:
+                assert page.frames[1].url == "chrome-error://chromewebdata/"
 
 
 @pytest.mark.parametrize(

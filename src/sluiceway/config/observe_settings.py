@@ -197,4 +197,11 @@ class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
             "loopback host, and no proxy has forwarded it."
         ),
     ] = True
+    frame_ancestors: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Web origins whose pages may show the console in a frame. Such a site can have its visitors "
+            "press buttons unseen: name only your own."
+        ),
+    ] = ()
     live_s: Annotated[Seconds, Meta(description="How often live views are told what is new.")] = 0.25

@@ -178,6 +178,7 @@ def admin(reader: Reader, raw: object, env: Environment) -> AdminSettings:
     """`[admin]`."""
     given = reader.settings(AdminSettings, raw, "admin")
     reader.parse(given, "keys", "admin", lambda key: values.secret(key, env, values.admin_key))
+    reader.parse(given, "frame_ancestors", "admin", values.origin)
     return AdminSettings(**given)
 
 

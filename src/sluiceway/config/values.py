@@ -187,9 +187,12 @@ def unix_seconds(value: str) -> float:
 
 
 def cors_origin(value: str) -> str:
-    """A web origin as browsers send it (RFC 6454 section 6.2), or `*`."""
-    if value == "*":
-        return value
+    """A web origin, or `*`."""
+    return value if value == "*" else origin(value)
+
+
+def origin(value: str) -> str:
+    """A web origin as browsers send it (RFC 6454 section 6.2)."""
     example = 'as "https://app.example.com" or "http://localhost:3000"'
     try:
         url = _split(value, ("http", "https"))

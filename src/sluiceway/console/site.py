@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +55,7 @@ _CODINGS: Final = ((b"br", ".br"), (b"gzip", ".gz"))
 _POLICY: Final = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self' http: https: data: blob:; worker-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}"
 )
 
 # For a file that is opened by itself, a picture too; and a worker goes by what its own file came with.
@@ -87,8 +87,11 @@ class Site:
         self._built: int | None = None
         self._reading = asyncio.Lock()
 
-    async def __call__(self, scope: Scope, send: Send) -> bool:
-        """Answer a GET or HEAD; `False` if the path is none of the site's, and nothing was sent."""
+    async def __call__(self, scope: Scope, send: Send, framed_by: Sequence[str] = ()) -> bool:
+        """Answer a GET or HEAD; `False` if the path is none of the site's, and nothing was sent.
+
+        `framed_by`: origins whose pages may show this one in a frame.
+        """
         path = scope["path"]
         await self._refresh()
         file = self._files.get(path)
@@ -99,15 +102,15 @@ class Site:
         opened = b"text/html" in get_header(scope["headers"], b"accept")
         if path.startswith(_HASHED) or not (opened or (path in ("/", INDEX) and self._files)):
             return False
-        await self._send_page(scope, send)
+        await self._send_page(scope, send, " ".join(framed_by) or "'none'")
         return True
 
-    async def _send_page(self, scope: Scope, send: Send) -> None:
+    async def _send_page(self, scope: Scope, send: Send, framed_by: str) -> None:
         index = self._files.get(INDEX)
         nonce = secrets.token_urlsafe(16)
         head: Headers = [
             (b"cache-control", b"no-cache"),
-            (b"content-security-policy", _POLICY.format(nonce=nonce).encode()),
+            (b"content-security-policy", _POLICY.format(nonce=nonce, framed_by=framed_by).encode()),
         ]
         body = (index.body if index is not None else MISSING).replace(NONCE_HERE, nonce.encode())
         await _respond(scope, send, 200 if index is not None else 503, body, _TYPES[".html"], head)
