@@ -98,7 +98,7 @@ export const en = {
   fact_duration: "Duration",
   fact_running: "Running for",
   fact_size: "Sent",
-  fact_tokens: "Tokens in, out",
+  fact_tokens: "Tokens in / out",
   fact_cost: "Cost",
   perSecond: "{n} per second",
   heartbeatsWhy: "sent into the silence",

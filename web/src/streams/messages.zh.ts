@@ -97,7 +97,7 @@ export const zh: Like<typeof en> = {
   fact_duration: "时长",
   fact_running: "已运行",
   fact_size: "已发送",
-  fact_tokens: "Token（入，出）",
+  fact_tokens: "Token（入 / 出）",
   fact_cost: "费用",
   perSecond: "每秒 {n} 个",
   heartbeatsWhy: "在静默期间发送",
