@@ -140,7 +140,7 @@ const Line = memo(function Line({ row, first, silence, ageS, slowestFirst, slowe
         </Table.Td>
       )}
       <Table.Td className={classes.number} title={format.moment(stream.started)}>
-        {format.duration(Math.max(0, ageS) * 1000)}
+        {format.duration(roughly(ageS) * 1000)}
       </Table.Td>
       <Table.Td className={`${classes.number ?? ""} ${classes.wide ?? ""}`}>{format.count(stream.events)}</Table.Td>
       <Measure ms={first} most={slowestFirst} isOpen={isRunning(stream) && stream.first_event_ms === null} />
@@ -174,6 +174,12 @@ function StateView({ stream, silence }: { stream: Stream; silence: number | null
       )}
     </>
   );
+}
+
+/** An age in its largest unit, which is all that matters of it. In seconds. */
+function roughly(ageS: number): number {
+  const unit = [86_400, 3600, 60].find((one) => ageS >= one) ?? 1;
+  return Math.max(0, Math.floor(ageS / unit) * unit);
 }
 
 /** Codes that say no more than the outcome does are left out. */
