@@ -570,6 +570,10 @@ DIALECT = 'expected one of "chat", "responses", "messages", "images", got'
         ('[[prices]]\nmodel = "m"\ninput = -1', "prices[0].input: expected a number, 0 or more, got -1"),
         ("[[keys]]\nname = 'k'\nsha256 = '" + HASH + "'\npriority = 0", "keys[0].priority: expected a whole"),
         (
+            "[[keys]]\nname = 'k'\nsha256 = '" + HASH + "'\nmodels = ['a', '']",
+            "keys[0].models[1]: expected a string that is not empty",
+        ),
+        (
             "[[keys]]\nname = 'k'\nsha256 = '" + HASH + "'\nexpires = 12:00:00",
             "keys[0].expires: expected a st",
         ),

@@ -175,6 +175,7 @@ def test_keys_of_the_configuration_file_are_read_only(tmp_path: Path) -> None:
         ({"name": "a\nb"}, "name"),
         ({"name": "a", "owner": "\u202e"}, "owner"),
         ({"name": "a", "models": ["a\x00"]}, "models"),
+        ({"name": "a", "models": ["gpt-*", ""]}, "models[1]"),
         ({"name": "a", "expires": "tomorrow"}, "expires"),
         ({"name": "a", "allowed_ips": ["10.0.0.1", "nowhere"]}, "allowed_ips[1]"),
         ({"name": "a", "dialects": ["french"]}, "dialects[0]"),

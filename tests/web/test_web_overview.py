@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from browsers import OpenPage
@@ -21,6 +24,16 @@ PATIENT = "health = { max_failures = 1000, max_error_rate = 0.0 }"
 def console(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with running_console(tmp_path_factory.mktemp("overview"), upstream=PATIENT) as running:
         yield running
+
+
+CHARTS = (
+    "Requests that run, and those that wait",
+    "Time to the first event",
+    "The longest silence",
+    "Errors by day",
+    "Tokens by day",
+    "Cost by day",
+)
 
 
 def ask(console: Console, model: str) -> int:
@@ -45,9 +58,33 @@ def test_the_overview_tells_figures_and_what_broke_as_it_happens(page: Page, con
     ask(console, "fault-eof:3")
     expect(page.get_by_role("link", name="fault-eof:3")).to_contain_text("Truncated")
     expect(page.locator("dt", has_text="Errors").locator("+ dd")).not_to_have_text("0")
-    expect(page.locator("canvas").nth(2)).to_be_visible()
+    for name in CHARTS:
+        expect(page.get_by_role("img", name=re.compile(name)).locator("canvas")).to_be_visible()
     page.get_by_role("link", name="fault-eof:3").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("fault-eof:3")
+
+
+def test_an_overview_of_nothing_says_so_and_who_waits_is_seen_at_once(
+    page: Page, site: None, tmp_path: Path
+) -> None:
+    with running_console(tmp_path, upstream="max_in_flight = 1") as running:
+        page.goto(f"{running.url}/overview")
+        expect(page.get_by_text("No requests lately")).to_have_count(2)
+        expect(page.get_by_text("No requests in the last two weeks")).to_have_count(3)
+        expect(page.get_by_text("Nothing broke")).to_be_visible()
+        clients = [
+            threading.Thread(target=ask, args=(running, f"mock-gpt?ttft=4&seed={n}"), daemon=True)
+            for n in (1, 2)
+        ]
+        for client in clients:
+            client.start()
+        expect(page.get_by_text("2 running", exact=True)).to_be_visible()
+        expect(page.get_by_text("1 waiting", exact=True)).to_be_visible()
+        expect(page.get_by_text("one waits for a place")).to_be_visible()
+        for client in clients:
+            client.join(15)
+        expect(page.get_by_text("0 waiting", exact=True)).to_be_visible()
+        page.goto("about:blank")
 
 
 def test_an_upstream_is_drained_and_enabled_again(page: Page, console: Console) -> None:

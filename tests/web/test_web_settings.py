@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browsers import OpenPage
 from consoles import Console, running_console
 from playwright.sync_api import Locator, Page, expect
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 INVALID = """[server]
 prot = 1
 
@@ -168,11 +169,19 @@ def test_what_the_browser_keeps_can_be_removed(page: Page, console: Console) -> 
     assert "sluiceway-chat" not in names
 
 
+@pytest.mark.parametrize(
+    ("scheme", "options"), [("light", PHONE), ("dark", PHONE), ("light", {}), ("dark", {})]
+)
 @pytest.mark.parametrize("tab", ["profiles", "browser", "gateway", "check"])
-def test_a_phone_in_the_dark_has_all_of_it(
-    open_page: OpenPage, console: Console, axe: Callable[[Page], None], tab: str
+def test_nothing_keeps_people_from_using_it(
+    open_page: OpenPage,
+    console: Console,
+    axe: Callable[[Page], None],
+    tab: str,
+    scheme: str,
+    options: dict[str, Any],
 ) -> None:
-    page = open_page(**PHONE)
+    page = open_page(color_scheme=scheme, **options)
     page.goto(f"{console.url}/settings/{tab}")
     page.get_by_role("tabpanel").get_by_role("button").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

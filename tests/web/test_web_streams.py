@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -157,6 +158,31 @@ def test_streams_are_found_by_words_and_outcomes_and_the_slowest_come_first(
     expect(page.get_by_text("No stream is like that")).to_be_visible()
 
 
+def test_what_runs_stands_above_what_began_later_and_is_over(page: Page, console: Console) -> None:
+    with asking(console, "mock-gpt?fault=stall-between:3&seed=51"):
+        asked(console, "mock-gpt?seed=52")
+        page.goto(f"{console.url}/streams?text=seed%3D5")
+        links = page.get_by_role("row").get_by_role("link")
+        expect(links).to_have_text(["mock-gpt?fault=stall-between:3&seed=51", "mock-gpt?seed=52"])
+        expect(links).to_have_text(["mock-gpt?seed=52", "mock-gpt?fault=stall-between:3&seed=51"])
+
+
+def test_a_client_that_does_not_keep_up_is_seen(page: Page, console: Console) -> None:
+    body = json.dumps(
+        {"model": "fault-endless-body", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    )
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", console.port))
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n"
+        client.sendall(f"{head}content-type: application/json\r\n\r\n{body}".encode())
+        page.goto(f"{console.url}/streams")
+        row = page.get_by_role("row", name=re.compile("fault-endless-body"))
+        expect(row.get_by_role("img", name="The client does not keep up")).to_be_visible()
+        row.get_by_role("link").click()
+        expect(page.locator("[data-lane=pauses]")).to_contain_text("Client does not keep up")
+
+
 def test_attempts_that_failed_are_seen(page: Page, console: Console) -> None:
     asked(console, "fault-http-500")
     open_stream(page, console, "fault-http-500")
@@ -217,6 +243,9 @@ def test_nothing_keeps_people_from_using_it(
     page = open_page(color_scheme=scheme, **(PHONE if size == "phone" else {}))
     page.goto(f"{console.url}/streams")
     expect(page.get_by_role("link", name="fault-eof", exact=True).first).to_be_visible()
+    # How late and how silent they were is seen without scrolling sideways.
+    table = page.get_by_role("table")
+    assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
     axe(page)
     page.get_by_role("link", name="fault-eof", exact=True).first.click()
     expect(page.locator("[data-lane=client]")).to_be_attached()

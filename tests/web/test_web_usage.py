@@ -17,7 +17,7 @@ from playwright.sync_api import Download, Locator, Page, expect
 from served import completion, eventually, get
 
 PRICES = '[[prices]]\nmodel = "mock-*"\ninput = 1000.0\noutput = 2000.0\n'
-PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 WELL, BADLY = 4, 2
 
 
@@ -128,13 +128,20 @@ def test_records_that_are_wanted_become_a_file(page: Page, used: Console, form: 
     assert found == ["fault-rst"] * BADLY
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("options", [PHONE, {}], ids=["phone", "wide"])
-@pytest.mark.parametrize("path", ["/usage", "/usage/records"])
-def test_a_phone_in_the_dark_and_a_wide_page_have_all_of_it(
-    open_page: OpenPage, used: Console, axe: Callable[[Page], None], path: str, options: dict[str, Any]
+@pytest.mark.parametrize("path", ["/usage", "/usage/records", "/usage/records/LAST"])
+def test_nothing_keeps_people_from_reading_them(
+    open_page: OpenPage,
+    used: Console,
+    axe: Callable[[Page], None],
+    path: str,
+    options: dict[str, Any],
+    scheme: str,
 ) -> None:
-    page = open_page(**options)
-    page.goto(used.url + path)
-    page.get_by_text("fault-rst").first.wait_for()
+    last = get(used.port, "/api/records?failed=true&limit=1")["records"][0]["request_id"]
+    page = open_page(color_scheme=scheme, **options)
+    page.goto(used.url + path.replace("LAST", last))
+    (page.get_by_role("dialog") if "LAST" in path else page).get_by_text("fault-rst").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     axe(page)

@@ -33,7 +33,7 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     models: Annotated[
-        tuple[str, ...],
+        tuple[Name, ...],  # an empty one matches no model: a key that was meant to have all would have none
         Meta(description="Models it may ask for, names or globs, as clients write them. Empty: all."),
     ] = ()
     dialects: Annotated[

@@ -58,7 +58,7 @@ export default function KeysPage() {
     <Page
       title={t("title")}
       admin
-      beside={total > 0 && <Badge variant="default">{t("count", { n: total })}</Badge>}
+      beside={total > 0 && <Badge variant="default" tt="none">{t("count", { n: total })}</Badge>}
       actions={
         <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setOpen({ kind: "new" })}>
           {t("newKey")}

@@ -17,6 +17,7 @@ import { healthOf } from "@/upstreams/health";
 import { HealthBadge } from "@/upstreams/HealthBadge";
 
 import { Charts } from "./Charts";
+import { DayCharts } from "./DayCharts";
 import { useT } from "./i18n";
 import classes from "./Overview.module.css";
 
@@ -34,7 +35,10 @@ export default function OverviewPage() {
           <Stack gap={14}>
             <Warnings overview={overview} />
             <Figures overview={overview} />
-            <Charts />
+            <div className={classes.charts}>
+              <Charts waiting={overview.queued} />
+              <DayCharts />
+            </div>
             <div className={classes.pair}>
               <Upstreams upstreams={overview.upstreams} />
               <Broken />

@@ -1,13 +1,17 @@
 /** What went on in the last minutes, sampled once a second: for charts that move. Pure. */
 
+import type { Stream } from "@/lib/api";
 import type { Table } from "@/streams/table";
 import { isBroken, isRunning } from "@/streams/table";
 
 export interface Sample {
   atS: number;
-  running: number;
+  /** Null: nobody looked. */
+  running: number | null;
+  /** Of those, how many wait for a place. */
+  waiting: number | null;
   /** Events that came per second since the sample before. */
-  eventsPerS: number;
+  eventsPerS: number | null;
   /** How many had come in all, to count from. */
   events: number;
 }
@@ -15,14 +19,19 @@ export interface Sample {
 /** Five minutes. */
 export const MOST = 300;
 
+/** Samples further apart than this have something unknown between them. */
+const APART_S = 5;
+
 /** One more. After a pause, as when the page was not seen, the line is not drawn through: there is nothing known. */
-export function sampled(samples: readonly Sample[], table: Table, atS: number): readonly Sample[] {
+export function sampled(samples: readonly Sample[], { table, waiting }: { table: Table; waiting: number }, atS: number): readonly Sample[] {
   const last = samples.at(-1);
   const passed = last === undefined ? 0 : atS - last.atS;
+  const isPause = passed > APART_S;
+  const hole = last && isPause ? [{ ...last, atS: last.atS + 1, running: null, waiting: null, eventsPerS: null }] : [];
   let running = 0;
   for (const { stream } of table.rows.values()) if (isRunning(stream)) running += 1;
-  const eventsPerS = last !== undefined && passed > 0 ? Math.max(0, table.events - last.events) / passed : 0;
-  return [...samples, { atS, running, eventsPerS, events: table.events }].slice(-MOST);
+  const eventsPerS = last !== undefined && passed > 0 && !isPause ? Math.max(0, table.events - last.events) / passed : null;
+  return [...samples, ...hole, { atS, running, waiting, eventsPerS, events: table.events }].slice(-MOST);
 }
 
 export interface Dots {
@@ -31,16 +40,16 @@ export interface Dots {
   broken: (number | null)[];
 }
 
-/** When each request that is over had its first event, by when it began; for a chart whose y is logarithmic. */
-export function firstEvents(table: Table, sinceS: number): Dots {
+/** One measure of each request, by when it began; for a chart whose y is logarithmic. */
+export function dotsOf(table: Table, measure: "first_event_ms" | "largest_gap_ms", sinceS: number): Dots {
   const seen = [...table.rows.values()]
     .map((row) => row.stream)
-    .filter((stream) => stream.first_event_ms !== null && stream.started >= sinceS)
+    .filter((stream) => stream[measure] !== null && stream.started >= sinceS)
     .sort((a, b) => a.started - b.started);
-  const ms = (value: number | null) => Math.max(1, value ?? 1);
+  const ms = (stream: Stream) => Math.max(1, stream[measure] ?? 1);
   return {
     xs: seen.map((stream) => stream.started),
-    fine: seen.map((stream) => (isBroken(stream) ? null : ms(stream.first_event_ms))),
-    broken: seen.map((stream) => (isBroken(stream) ? ms(stream.first_event_ms) : null)),
+    fine: seen.map((stream) => (isBroken(stream) ? null : ms(stream))),
+    broken: seen.map((stream) => (isBroken(stream) ? ms(stream) : null)),
   };
 }

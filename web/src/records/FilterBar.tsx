@@ -5,6 +5,7 @@ import { useState } from "react";
 
 import { ANY, type Filters as Wanted, fromLocal, hiddenCount, isAny, OUTCOMES, toLocal } from "./filters";
 import { useT } from "./i18n";
+import classes from "./Records.module.css";
 
 const SLOW_S = [0.5, 1, 2, 5, 10, 30, 60, 120];
 const DIALECTS = ["chat", "responses", "messages", "images"];
@@ -22,7 +23,7 @@ export function FilterBar({ value, onChange }: { value: Wanted; onChange: (value
   );
   return (
     <Stack gap="xs">
-      <Group gap="xs">
+      <Group gap="xs" className={classes.filters ?? ""}>
         {text("text", t("text"), <IconSearch size={16} aria-hidden />)}
         <Select
           aria-label={t("outcome")}
@@ -80,13 +81,13 @@ export function FilterBar({ value, onChange }: { value: Wanted; onChange: (value
         )}
       </Group>
       {value.span === "own" && (
-        <Group gap="xs">
+        <Group gap="xs" className={classes.filters ?? ""}>
           <TextInput type="datetime-local" label={t("since")} value={toLocal(value.since)} onChange={(event) => set({ since: fromLocal(event.currentTarget.value) })} />
           <TextInput type="datetime-local" label={t("until")} value={toLocal(value.until)} onChange={(event) => set({ until: fromLocal(event.currentTarget.value) })} />
         </Group>
       )}
       <Collapse expanded={more}>
-        <Group gap="xs">
+        <Group gap="xs" className={classes.filters ?? ""}>
           {text("key", t("key"))}
           {text("model", t("model"))}
           {text("upstream", t("upstream"))}

@@ -40,7 +40,7 @@ export function Facts({ story, nowMs, record, onGap }: Props) {
       <Fact name={t("fact_heartbeats")} value={format.count(summary.heartbeats)} detail={summary.heartbeats > 0 ? t("heartbeatsWhy") : undefined} />
       {summary.bytes_out !== null && <Fact name={t("fact_size")} value={format.bytes(summary.bytes_out)} />}
       {usage && (
-        <Fact name={t("fact_tokens")} value={`${format.count(usage.input_tokens)}, ${format.count(usage.output_tokens)}`} />
+        <Fact name={t("fact_tokens")} value={`${format.count(usage.input_tokens)} / ${format.count(usage.output_tokens)}`} />
       )}
       {record?.cost != null && <Fact name={t("fact_cost")} value={format.money(record.cost)} />}
     </dl>

@@ -11,8 +11,6 @@ import { useApi } from "@/lib/useApi";
 import { Card } from "@/ui/Card";
 import { confirm } from "@/ui/confirm";
 import { CopyButton } from "@/ui/CopyButton";
-import { EmptyState } from "@/ui/EmptyState";
-import { ErrorBox } from "@/ui/ErrorBox";
 import { Page } from "@/ui/Page";
 import { useNow } from "@/ui/TimeAgo";
 
@@ -20,6 +18,7 @@ import { gateway, gatewayS } from "./clock";
 import { EventContent } from "./EventContent";
 import { EventTable } from "./EventTable";
 import { Facts } from "./Facts";
+import { Forgotten } from "./Forgotten";
 import { largestGap } from "./geometry";
 import { useT } from "./i18n";
 import { COLOURS, GROUPS, groupOf } from "./kinds";
@@ -38,9 +37,11 @@ export function StreamDetail({ requestId }: { requestId: string }) {
   const followed = useTimeline(requestId);
   const { story, error } = followed;
   const runs = story !== undefined && !isOver(story);
+  const isUntold = error !== undefined && story === undefined;
+  const recorded = useApi("/api/records/{request_id}", { path: { request_id: requestId } }, { off: !isUntold });
   return (
     <Page
-      title={story?.summary.model ?? requestId}
+      title={story?.summary.model ?? recorded.data?.model ?? requestId}
       layout="wide"
       admin
       beside={story && <State story={story} />}
@@ -57,11 +58,7 @@ export function StreamDetail({ requestId }: { requestId: string }) {
         </>
       }
     >
-      {error?.status === 404 ? (
-        <EmptyState title={t("gone")}>{t("goneWhy")}</EmptyState>
-      ) : (
-        error && <ErrorBox error={error} />
-      )}
+      {isUntold && <Forgotten error={error} recorded={recorded} />}
       {story === undefined && error === undefined && (
         <Center py={64}>
           <Loader type="dots" />
@@ -69,7 +66,7 @@ export function StreamDetail({ requestId }: { requestId: string }) {
       )}
       {isCutOff(followed) && (
         <Alert color="gate" variant="light" mb="md">
-          {t("cutOff")}
+          {t(error?.status === 404 ? "lost" : "cutOff")}
         </Alert>
       )}
       {story && <Content story={story} />}

@@ -1,4 +1,5 @@
 import { Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconPlayerPauseFilled } from "@tabler/icons-react";
 import { memo, type ReactNode } from "react";
 import { Link, useNavigate } from "react-router";
@@ -24,6 +25,7 @@ interface Props {
 /** Streams in rows. Of the slow ones, the cells say how slow by a bar, as long as the slowest that is shown. */
 export function StreamsTable({ rows, now, order, onOrder, isOld }: Props) {
   const t = useT();
+  const isNarrow = useMediaQuery("(max-width: 48em)", false, { getInitialValueInEffect: false });
   const most = (of: (row: Row) => number | null) => Math.max(SLOW_MS, ...rows.map((row) => of(row) ?? 0));
   const slowest = {
     first: most(({ stream }) => firstEventMs(stream, now.gatewayS)),
@@ -42,7 +44,7 @@ export function StreamsTable({ rows, now, order, onOrder, isOld }: Props) {
             <Table.Th>{t("col_model")}</Table.Th>
             <Table.Th className={classes.key}>{t("col_key")}</Table.Th>
             <Table.Th className={classes.upstream}>{t("col_upstream")}</Table.Th>
-            <Table.Th>{t("col_outcome")}</Table.Th>
+            {!isNarrow && <Table.Th>{t("col_outcome")}</Table.Th>}
             {sorted("newest", t("col_age"), t("sortNewest"))}
             <Table.Th className={classes.wide}>{t("col_events")}</Table.Th>
             {sorted("first_event", t("col_first"), t("sortFirst"))}
@@ -62,6 +64,7 @@ export function StreamsTable({ rows, now, order, onOrder, isOld }: Props) {
               slowestFirst={slowest.first}
               slowestGap={slowest.gap}
               isOld={isOld(row)}
+              isNarrow={isNarrow}
             />
           ))}
         </Table.Tbody>
@@ -91,9 +94,11 @@ interface LineProps {
   slowestFirst: number;
   slowestGap: number;
   isOld: boolean;
+  /** The state has no column of its own. */
+  isNarrow: boolean;
 }
 
-const Line = memo(function Line({ row, first, silence, ageS, slowestFirst, slowestGap, isOld }: LineProps) {
+const Line = memo(function Line({ row, first, silence, ageS, slowestFirst, slowestGap, isOld, isNarrow }: LineProps) {
   const t = useT();
   const format = useFormat();
   const go = useNavigate();
@@ -112,37 +117,30 @@ const Line = memo(function Line({ row, first, silence, ageS, slowestFirst, slowe
       }}
     >
       <Table.Td className={classes.model}>
-        <Link to={to} className={classes.link}>
-          {stream.model ?? t("noModel")}
-        </Link>
-        {!stream.stream && (
-          <Tooltip label={t("jsonWhy")}>
-            <span className={classes.json}>{t("json")}</span>
-          </Tooltip>
-        )}
+        <span className={classes.title}>
+          <Link to={to} className={classes.link}>
+            {stream.model ?? t("noModel")}
+          </Link>
+          {!stream.stream && (
+            <Tooltip label={t("jsonWhy")}>
+              <span className={classes.json}>{t("json")}</span>
+            </Tooltip>
+          )}
+        </span>
+        {isNarrow && <StateView stream={stream} silence={silence} />}
         <Text className={classes.facts} size="xs" c="dimmed" truncate>
           {facts || stream.path}
         </Text>
       </Table.Td>
       <Table.Td className={classes.key}>{stream.key ?? "–"}</Table.Td>
       <Table.Td className={classes.upstream}>{stream.upstream ?? "–"}</Table.Td>
-      <Table.Td>
-        <span className={classes.state}>
-          <OutcomeBadge state={stateOf(stream, silence)} />
-          {stream.paused && isRunning(stream) && (
-            <Tooltip label={t("clientSlow")}>
-              <IconPlayerPauseFilled size={14} color="var(--sw-warn)" role="img" aria-label={t("clientSlow")} />
-            </Tooltip>
-          )}
-        </span>
-        {saysMore(stream) && (
-          <Text size="xs" c="dimmed" className={classes.code} truncate>
-            {stream.error_code}
-          </Text>
-        )}
-      </Table.Td>
+      {!isNarrow && (
+        <Table.Td>
+          <StateView stream={stream} silence={silence} />
+        </Table.Td>
+      )}
       <Table.Td className={classes.number} title={format.moment(stream.started)}>
-        {format.duration(Math.max(0, ageS) * 1000)}
+        {format.duration(roughly(ageS) * 1000)}
       </Table.Td>
       <Table.Td className={`${classes.number ?? ""} ${classes.wide ?? ""}`}>{format.count(stream.events)}</Table.Td>
       <Measure ms={first} most={slowestFirst} isOpen={isRunning(stream) && stream.first_event_ms === null} />
@@ -156,6 +154,33 @@ const Line = memo(function Line({ row, first, silence, ageS, slowestFirst, slowe
     </Table.Tr>
   );
 });
+
+function StateView({ stream, silence }: { stream: Stream; silence: number | null }) {
+  const t = useT();
+  return (
+    <>
+      <span className={classes.state}>
+        <OutcomeBadge state={stateOf(stream, silence)} />
+        {stream.paused && isRunning(stream) && (
+          <Tooltip label={t("clientSlow")}>
+            <IconPlayerPauseFilled size={14} color="var(--sw-warn)" role="img" aria-label={t("clientSlow")} />
+          </Tooltip>
+        )}
+      </span>
+      {saysMore(stream) && (
+        <Text size="xs" c="dimmed" className={classes.code} truncate>
+          {stream.error_code}
+        </Text>
+      )}
+    </>
+  );
+}
+
+/** An age in its largest unit, which is all that matters of it. In seconds. */
+function roughly(ageS: number): number {
+  const unit = [86_400, 3600, 60].find((one) => ageS >= one) ?? 1;
+  return Math.max(0, Math.floor(ageS / unit) * unit);
+}
 
 /** Codes that say no more than the outcome does are left out. */
 function saysMore({ error_code, outcome }: Stream): boolean {

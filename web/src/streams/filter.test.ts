@@ -42,7 +42,11 @@ const MIXED = table(
 );
 
 describe("chosen", () => {
-  it("shows the newest first", () => expect(ids(MIXED, {})).toEqual(["waits", "live", "cut", "left", "ok"]));
+  it("shows what runs, then the newest", () => {
+    expect(ids(MIXED, {})).toEqual(["waits", "live", "cut", "left", "ok"]);
+    const old = aRow({ request_id: "old", started: 900, outcome: null });
+    expect(ids(table(...MIXED.rows.values(), old), {})).toEqual(["waits", "live", "old", "cut", "left", "ok"]);
+  });
 
   it("finds the broken, among which a client's leaving is not", () => {
     expect(ids(MIXED, { view: "broken" })).toEqual(["cut"]);

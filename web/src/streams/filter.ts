@@ -108,7 +108,8 @@ export function chosen(table: Table, filter: Filter, now: Now): Row[] {
       words.every((word) => textOf(row.stream).includes(word)),
   );
   const slowness: Record<Order, (row: Row) => number> = {
-    newest: () => 0,
+    // What runs comes first: one that has been silent for long began long ago, and would be far below.
+    newest: ({ stream }) => Number(isRunning(stream)),
     first_event: ({ stream }) => firstEventMs(stream, now.gatewayS) ?? -1,
     gap: (row) => silenceMs(row, now.pageMs) ?? -1,
   };

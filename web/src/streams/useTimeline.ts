@@ -3,7 +3,7 @@
 import { useEffect, useState } from "react";
 
 import { admin } from "@/lib/admin";
-import { type ApiError, apiUrl, asApiError, follow } from "@/lib/api";
+import { api, type ApiError, apiUrl, asApiError, follow, isAbort } from "@/lib/api";
 import { useStore } from "@/lib/persisted";
 
 import { learnClock } from "./clock";
@@ -27,11 +27,19 @@ export function useTimeline(requestId: string): Followed {
       if (!stop.signal.aborted) setFollowed((before) => ({ ...(before.requestId === requestId ? before : NOTHING), ...news, requestId }));
     };
     const path = apiUrl("/api/streams/{request_id}/events", { request_id: requestId });
+    // What can't be followed is tried again for ever; whoever waits for its first word has to know why.
+    const askWhy = () =>
+      api.get("/api/streams/{request_id}", { path: { request_id: requestId }, signal: stop.signal }).catch((thrown: unknown) => {
+        if (!isAbort(thrown) && story === undefined) set({ error: asApiError(thrown) });
+      });
     void learnClock();
     follow(path, {
       signal: stop.signal,
       once: true,
-      onConnected: (connected) => set({ connected }),
+      onConnected(connected) {
+        set({ connected });
+        if (!connected && story === undefined) void askWhy();
+      },
       onData(data) {
         // The schema of the gateway's own API; it is not checked twice.
         story = told(story, data as Piece);
