@@ -74,11 +74,18 @@ def test_an_error_that_the_upstream_reported_is_its_own_however_it_calls_it() ->
     assert (record.outcome, record.error_code) == ("upstream_error", "draining")
 
 
-@pytest.mark.parametrize("again", range(3))
-def test_request_ids_are_told_apart(again: int) -> None:
-    one, other = new_request_id(), new_request_id()
-    assert re.fullmatch("req_[0-9a-f]{24}", one)
-    assert one != other
+def test_request_ids_are_told_apart() -> None:
+    ids = {new_request_id() for _ in range(2000)}
+    assert len(ids) == 2000
+    assert all(re.fullmatch("req_[0-9a-f]{24}", one) for one in ids)
+
+
+def test_request_ids_are_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1_767_225_600_000_000_000, 1_767_225_600_020_000_000, 1_000_000))
+    monkeypatch.setattr("sluiceway.observe.draft.time.time_ns", lambda: next(clock))
+    ids = [new_request_id() for _ in range(20)]
+    assert ids == sorted(ids)
+    assert ids[0].startswith("req_19b76daa800")
 
 
 def test_every_field_of_a_record_gets_the_drafts_value_of_that_name() -> None:

@@ -6,6 +6,7 @@ Times are seconds on the loop's clock (`*_at`), or durations (`*_s`).
 from __future__ import annotations
 
 import random
+import time
 
 import msgspec
 
@@ -17,8 +18,13 @@ from sluiceway.relay.observe import Tape
 
 
 def new_request_id() -> str:
-    """A name for a request, unique for all practical purposes; not a secret."""
-    return f"req_{random.getrandbits(96):024x}"
+    """A name for a request, unique for all practical purposes; not a secret.
+
+    Begins with the millisecond, as UUIDs of version 7 do (RFC 9562 section 5.7), for the same reason: a row that is
+    named so goes to the end of a database's index. Somewhere within it, it costs twice as much, and more the more
+    there are.
+    """
+    return f"req_{time.time_ns() // 1_000_000 << 52 | random.getrandbits(52):024x}"
 
 
 class TryDraft(msgspec.Struct):
