@@ -199,9 +199,9 @@ export const en = {
   doneBut: "The picture came, but then:",
   likely: "What probably happened:",
   cameSoFar: "Previews received: {previews}. Heartbeats: {beats}.",
-  lastSign: "Last sign of life after",
+  lastSign: "Last sign of life before the end: after",
   hint_nginx:
-    "It ended after about 60 seconds, which is nginx's default patience (proxy_read_timeout). Raise it, switch proxy_buffering off, and keep streaming on: its heartbeats count as signs of life.",
+    "It ended after about 60 seconds, which is nginx's patience unless told otherwise (proxy_read_timeout). Raise it, switch proxy_buffering off, and keep streaming on: its heartbeats count as signs of life.",
   hint_cloudflare:
     "It ended after about two minutes without a byte, which is where Cloudflare cuts (error 524). Streaming with heartbeats prevents that; check that nothing on the way buffers them.",
   hint_gateway_timeout: "The gateway waited as long as its configuration allows, and the provider stayed silent.",
@@ -217,4 +217,6 @@ export const en = {
   hint_upstream: "The provider has a problem of its own. Trying again later often helps.",
   hint_interrupted: "The page was closed or loaded again while the picture was forming. Its request is kept; try again to ask for it once more.",
   hint_draining: "The gateway is being restarted. Try again in a moment.",
+  hint_ended: "Somebody who looks after the gateway ended this request.",
+  hint_event_too_large: "The picture is larger than the gateway lets through in one event (max_event_bytes). Ask for a smaller size, or for a format with compression.",
 } as const satisfies Catalogue;

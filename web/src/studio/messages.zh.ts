@@ -201,7 +201,7 @@ export const zh: Like<typeof en> = {
   doneBut: "图片已收到，但随后：",
   likely: "可能的原因：",
   cameSoFar: "收到预览 {previews} 个，心跳 {beats} 次。",
-  lastSign: "最后一次动静在",
+  lastSign: "结束前最后一次动静：请求后",
   hint_nginx: "约 60 秒后结束，这是 nginx 默认的等待时间（proxy_read_timeout）。请调大它、关闭 proxy_buffering，并保持流式开启：心跳也算动静。",
   hint_cloudflare: "约两分钟没有收到字节后结束，这是 Cloudflare 断开的时限（错误 524）。带心跳的流式可以避免；请检查途中是否有缓冲。",
   hint_gateway_timeout: "网关已等到配置允许的最长时间，提供商一直没有回应。",
@@ -217,5 +217,7 @@ export const zh: Like<typeof en> = {
   hint_upstream: "提供商自身出现问题。稍后重试通常有效。",
   hint_interrupted: "图片成形时页面被关闭或重新加载。请求已保留，可以重试。",
   hint_draining: "网关正在重启，请稍后重试。",
+  hint_ended: "网关管理员终止了这次请求。",
+  hint_event_too_large: "图片超过了网关单个事件的上限（max_event_bytes）。请选择更小的尺寸，或使用可压缩的格式。",
 
 };
