@@ -12,7 +12,7 @@ import { favour } from "./live";
 import { isRunning, type Task } from "./task";
 
 /** One task, large: as it forms, or as it became, with all that is known of it. */
-export function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: readonly Task[]; onOpen: (id: string) => void; onClose: () => void }) {
+export default function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: readonly Task[]; onOpen: (id: string) => void; onClose: () => void }) {
   const t = useT();
   const [result, setResult] = useState(0);
   const at = tasks.findIndex((one) => one.id === task.id);

@@ -7,7 +7,7 @@ import classes from "./Gallery.module.css";
 import { useT } from "./i18n";
 import { cancel, favour, retry } from "./live";
 import { isRunning, type Task } from "./task";
-import { useProblemWords } from "./WhatHappened";
+import { useProblemWords } from "./useProblemWords";
 
 export interface TileProps {
   task: Task;

@@ -53,7 +53,7 @@ export function hintFor(task: Pick<Task, "status" | "problem" | "startedAt" | "l
   if (/moderation|content_policy|safety/.test(called)) return "moderated";
   if (status === 401 || status === 403 || /invalid_api_key|authentication|permission/.test(called)) return "key";
   if (status === 429 || /rate_?limit|quota|overloaded/.test(called)) return "limited";
-  if (status === 413 || /too_large/.test(called)) return "too_large";
+  if (status === 413 || called.includes("too_large")) return "too_large";
   if (status === 404 || /model_not_found|not_found_error/.test(called) || problem.param === "model") return "model";
   if (status === 400 || status === 422 || /invalid_request|invalid_value/.test(called)) return "parameter";
   if (status >= 500 || /upstream_|server_error|api_error|internal_error/.test(called)) return "upstream";

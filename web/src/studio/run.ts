@@ -24,7 +24,7 @@ export async function run(task: Task, { profile, signal, tell }: Running): Promi
   // Pictures are decoded and kept one after the other, so that what is told is told in order.
   let work = Promise.resolve();
   let problem: Problem | undefined;
-  let begun = false;
+  let begun = false as boolean;
   const take = (told: readonly Told[]) => {
     work = work.then(async () => {
       for (const one of told) {
