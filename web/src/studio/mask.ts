@@ -39,13 +39,23 @@ export function toPicture(pointer: Point, box: { left: number; top: number; widt
   return { x: ((pointer.x - box.left) / box.width) * size.width, y: ((pointer.y - box.top) / box.height) * size.height };
 }
 
-type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "stroke" | "clearRect" | "fillRect">;
+/** Where a key leads from there: an arrow so far, within the picture; space and enter nowhere else. Others: undefined. */
+export function moved(from: Point, key: string, step: number, size: { width: number; height: number }): Point | undefined {
+  if (key === " " || key === "Enter") return from;
+  const [x, y] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[key] ?? [];
+  if (x === undefined || y === undefined) return undefined;
+  const within = (value: number, most: number) => Math.min(most, Math.max(0, value));
+  return { x: within(from.x + x, size.width), y: within(from.y + y, size.height) };
+}
 
-/** Draw the strokes anew: what may change is filled, all else empty. */
-export function paint(context: Canvas, strokes: readonly Stroke[], colour: string): void {
+type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "stroke" | "clearRect" | "fillRect" | "drawImage">;
+
+/** Draw the strokes anew, over what was painted `before`: what may change is filled, all else empty. */
+export function paint(context: Canvas, strokes: readonly Stroke[], colour: string, before?: CanvasImageSource): void {
   const { width, height } = context.canvas;
   context.globalCompositeOperation = "source-over";
   context.clearRect(0, 0, width, height);
+  if (before) context.drawImage(before, 0, 0);
   for (const stroke of strokes) paintStroke(context, stroke, colour);
   context.globalCompositeOperation = "source-over";
 }
