@@ -8,7 +8,7 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
-import { mantineStyles } from "./vite.mantine";
+import { mantineStyles } from "./vite.mantine.ts";
 
 /** Where the gateway serves the console from; made by the build, never kept in git. */
 const OUT = "../src/sluiceway/console/web";

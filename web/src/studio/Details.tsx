@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHeart, IconHeartFilled, IconPencil, IconPlayerStopFilled, IconRefresh, IconTrash, IconWand } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
@@ -198,7 +198,13 @@ function Course({ task }: { task: Task }) {
         )}
         {task.requestId && (
           <Fact name={t("request")}>
-            {task.asked.profile.baseUrl === "" ? <Link to={`/streams/${task.requestId}`}>{task.requestId}</Link> : task.requestId}
+            {task.asked.profile.baseUrl === "" ? (
+              <Anchor component={Link} to={`/streams/${task.requestId}`} inherit>
+                {task.requestId}
+              </Anchor>
+            ) : (
+              task.requestId
+            )}
           </Fact>
         )}
       </dl>

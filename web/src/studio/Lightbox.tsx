@@ -4,7 +4,7 @@ import { IconChevronLeft, IconChevronRight, IconX } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { Details } from "./Details";
-import { Forming, Progress } from "./Forming";
+import { Forming, Progress, Steps } from "./Forming";
 import { useT } from "./i18n";
 import classes from "./Lightbox.module.css";
 import { KeptPicture } from "./KeptPicture";
@@ -32,11 +32,12 @@ export default function Lightbox({ task, tasks, onOpen, onClose }: { task: Task;
     <Modal.Root opened onClose={onClose} fullScreen transitionProps={{ duration: 120 }}>
       <Modal.Content aria-label={t("details")} radius={0}>
         <Modal.Body className={classes.body ?? ""}>
-          <div className={classes.stage}>
+          <div className={classes.stage} data-empty={(!isRunning(task) && task.results.length === 0) || undefined}>
             <Forming task={task} result={shown} fit="contain" key={task.id} />
             {isRunning(task) && (
               <div className={classes.progress} role="status">
                 <Progress task={task} />
+                <Steps task={task} />
               </div>
             )}
             <Turn side="left" label={t("newer")} to={newer} onGo={go} />
