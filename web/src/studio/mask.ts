@@ -48,7 +48,7 @@ export function moved(from: Point, key: string, step: number, size: { width: num
   return { x: within(from.x + x, size.width), y: within(from.y + y, size.height) };
 }
 
-type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "stroke" | "clearRect" | "fillRect" | "drawImage">;
+type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "arc" | "stroke" | "fill" | "clearRect" | "fillRect" | "drawImage">;
 
 /** Draw the strokes anew, over what was painted `before`: what may change is filled, all else empty. */
 export function paint(context: Canvas, strokes: readonly Stroke[], colour: string, before?: CanvasImageSource): void {
@@ -81,8 +81,13 @@ function paintStroke(context: Canvas, stroke: Stroke, colour: string): void {
   const [first, ...rest] = stroke.points;
   if (first === undefined) return;
   context.beginPath();
+  if (rest.every(({ x, y }) => x === first.x && y === first.y)) {
+    // A touch without a movement is a dot, which a line without a length is not: browsers leave that out.
+    context.arc(first.x, first.y, stroke.width / 2, 0, 2 * Math.PI);
+    context.fill();
+    return;
+  }
   context.moveTo(first.x, first.y);
-  // A touch without a movement is a dot.
-  for (const point of rest.length > 0 ? rest : [first]) context.lineTo(point.x, point.y);
+  for (const point of rest) context.lineTo(point.x, point.y);
   context.stroke();
 }
