@@ -11,8 +11,17 @@ import { KeptPicture } from "./KeptPicture";
 import { favour } from "./live";
 import { isRunning, type Task } from "./task";
 
+interface LightboxProps {
+  task: Task;
+  tasks: readonly Task[];
+  onOpen: (id: string) => void;
+  /** What the task has is in the composer now, to go on with. */
+  onUse: () => void;
+  onClose: () => void;
+}
+
 /** One task, large: as it forms, or as it became, with all that is known of it. */
-export default function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: readonly Task[]; onOpen: (id: string) => void; onClose: () => void }) {
+export default function Lightbox({ task, tasks, onOpen, onUse, onClose }: LightboxProps) {
   const t = useT();
   const [result, setResult] = useState(0);
   const at = tasks.findIndex((one) => one.id === task.id);
@@ -56,7 +65,7 @@ export default function Lightbox({ task, tasks, onOpen, onClose }: { task: Task;
             <ActionIcon className={classes.close} variant="subtle" color="gray" size="lg" aria-label={t("close")} onClick={onClose}>
               <IconX size={20} aria-hidden />
             </ActionIcon>
-            <Details task={task} picture={task.results[shown]} siblings={tasks.filter((one) => one.group === task.group)} onOpen={onOpen} onClose={onClose} />
+            <Details task={task} picture={task.results[shown]} siblings={tasks.filter((one) => one.group === task.group)} onOpen={onOpen} onUse={onUse} onClose={onClose} />
           </aside>
         </Modal.Body>
       </Modal.Content>

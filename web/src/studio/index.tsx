@@ -24,7 +24,16 @@ export default function StudioPage() {
   const promptBox = useRef<HTMLTextAreaElement>(null);
   const gallery = useRef<HTMLDivElement>(null);
   const open = useCallback((id: string) => void navigate(`/studio/${id}`), [navigate]);
-  const close = useCallback(() => void navigate("/studio"), [navigate]);
+  const close = useCallback(() => {
+    void navigate("/studio");
+    if (opened === undefined) return;
+    // Whoever goes by keys is where the picture is that was last seen.
+    requestAnimationFrame(() => gallery.current?.querySelector<HTMLElement>(`[data-task="${CSS.escape(opened)}"] button`)?.focus());
+  }, [navigate, opened]);
+  const toPrompt = useCallback(() => {
+    void navigate("/studio");
+    requestAnimationFrame(() => promptBox.current?.focus());
+  }, [navigate]);
   // Wide windows scroll the pictures, narrow ones the whole page.
   const show = () => {
     gallery.current?.scrollTo({ top: 0 });
@@ -53,7 +62,7 @@ export default function StudioPage() {
       </div>
       {task && tasks && (
         <Suspense fallback={null}>
-          <Lightbox task={task} tasks={tasks} onOpen={open} onClose={close} />
+          <Lightbox task={task} tasks={tasks} onOpen={open} onUse={toPrompt} onClose={close} />
         </Suspense>
       )}
     </Page>

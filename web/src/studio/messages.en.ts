@@ -13,6 +13,7 @@ export const en = {
   howItShallBe: "Model, size and more",
   clear: "Clear the prompt",
   keptHere: "Pictures are kept in this browser only. Paste or drop pictures anywhere to edit them.",
+  notKept: "This browser keeps no pictures: its storage is full, or the window is private. Download what you want to have when the page is closed.",
   shortcutPrompt: "Write a prompt",
   dropHere: "Drop pictures to edit them",
 

@@ -15,6 +15,7 @@ export const zh: Like<typeof en> = {
   howItShallBe: "模型、尺寸等",
   clear: "清空提示词",
   keptHere: "图片只保存在此浏览器中。在任意位置粘贴或拖入图片即可编辑。",
+  notKept: "此浏览器无法保存图片：存储空间已满，或处于隐私窗口。关闭页面前请下载需要保留的图片。",
   shortcutPrompt: "写提示词",
   dropHere: "松开以编辑这些图片",
 
