@@ -14,7 +14,7 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconDots, IconKeyboard, IconLanguage, IconMoon, IconSun, IconSunMoon } from "@tabler/icons-react";
-import { lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useId, useMemo, useState } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { type Language, language, LANGUAGES, useLanguage } from "@/i18n";
@@ -43,8 +43,6 @@ export function Shell() {
   useConnectionWatch();
   useOwnShortcuts(() => setHelp(true));
   useShortcutKeys();
-  const { pathname } = useLocation();
-  useEffect(() => closeMore(), [pathname, closeMore]);
 
   return (
     <AppShell
