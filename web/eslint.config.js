@@ -3,7 +3,7 @@ import hooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "vite.config.ts"] },
+  { ignores: ["node_modules", "vite.*.ts"] },
   js.configs.recommended,
   {
     files: ["src/**/*.{ts,tsx}"],

@@ -152,6 +152,7 @@ def test_a_page_asks_for_the_admin_key_and_goes_on_with_the_right_one(
     complaints.expect("status of 401")
     page.goto(f"{locked.url}/overview")
     field = page.get_by_label("Admin key", exact=True)
+    expect(field).to_be_visible()
     axe(page)
     field.fill("a-wrong-one")
     field.press("Enter")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from browsers import Complaints, OpenPage
 from consoles import Console
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
+
+from sluiceway.mock.journal import KEPT_BODY_BYTES
 
 # Slow enough that previews are seen, quick enough to wait for: one about every half second.
 SLOW = "mock-image?ttft=0.1&tps=20&tokens=36"
@@ -17,7 +21,28 @@ SLOWER = "mock-image?ttft=0.1&tps=20&tokens=400"
 FAST = "mock-image?ttft=0&tps=0"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
-
+SMALL_PNG = """async () => {
+    const canvas = new OffscreenCanvas(64, 48);
+    canvas.getContext("2d").fillRect(8, 8, 20, 20);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+    return btoa(String.fromCharCode(...bytes));
+}"""
+ALPHAS = """async (address) => {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    const context = new OffscreenCanvas(width, height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
+    return { width, height, middle: alpha(width / 2, height / 2), corner: alpha(1, 1) };
+}"""
+AT_REST = """async () => {
+    for (let quiet = 0; quiet < 10; ) {
+        await new Promise(requestAnimationFrame);
+        quiet = document.getAnimations().some((one) => one.playState === "running") ? 0 : quiet + 1;
+    }
+}"""
 PATIENCE_MS = 30_000
 # Whatever a tile shows, in order: previews by their number, then the picture.
 RECORDER = """() => {
@@ -85,6 +110,19 @@ def make(page: Page, prompt: str) -> None:
     expect(tiles(page, "done")).to_have_count(before + 1)
 
 
+def paint_mask(page: Page, strokes: int = 1) -> None:
+    """Open the editor, and draw to the right from the middle, each stroke below the one before."""
+    page.get_by_role("button", name="Mark what shall change").click()
+    box = page.get_by_test_id("mask").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for stroke in range(strokes):
+        page.mouse.move(x, y + 60 * stroke)
+        page.mouse.down()
+        page.mouse.move(x + 80, y + 60 * stroke, steps=3)
+        page.mouse.up()
+
+
 @pytest.mark.parametrize(("mode", "model"), [("Images", SLOW), ("Responses", SLOW.replace("image", "gpt"))])
 def test_previews_appear_one_after_another_and_give_way_to_the_picture(
     studio: Page, mode: str, model: str
@@ -117,21 +155,12 @@ def test_the_detail_view_shows_it_forming_and_then_what_was_asked_and_what_came(
     expect(details.get_by_role("link", name="req_")).to_be_visible()
 
 
-def test_an_edit_sends_the_picture_and_its_mask_and_is_seen_forming(studio: Page, console: Console) -> None:
+def test_an_edit_goes_on_from_a_picture_and_is_seen_forming(studio: Page, console: Console) -> None:
     choose(studio, FAST)
     make(studio, "the picture to edit")
     tiles(studio, "done").get_by_role("button", name="Open:").click()
     studio.get_by_role("button", name="Edit this").click()
-    studio.get_by_role("button", name="Mark what shall change").click()
-    mask = studio.get_by_test_id("mask")
-    box = mask.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    for shift in (0, 60):
-        studio.mouse.move(x, y + shift)
-        studio.mouse.down()
-        studio.mouse.move(x + 80, y + shift, steps=3)
-        studio.mouse.up()
+    paint_mask(studio, strokes=2)
     undo, redo = (studio.get_by_role("button", name=name) for name in ("Undo", "Redo"))
     undo.click()
     undo.click()
@@ -144,11 +173,64 @@ def test_an_edit_sends_the_picture_and_its_mask_and_is_seen_forming(studio: Page
     expect(previews(studio).first).to_be_visible()
     expect(tiles(studio, "done")).to_have_count(2)
     expect(previews(studio)).to_have_count(0)
+    assert console.mock.last_ended().path == "/v1/images/edits"
+
+
+def test_a_mask_reaches_the_provider_in_either_api_with_a_hole_where_it_was_painted(
+    studio: Page, console: Console
+) -> None:
+    # Small, so that the mock's journal has the whole request.
+    png = base64.b64decode(studio.evaluate(SMALL_PNG))
+    studio.get_by_test_id("pick-files").set_input_files(
+        [FilePayload(name="small.png", mimeType="image/png", buffer=png)]
+    )
+    paint_mask(studio)
+    studio.get_by_role("button", name="Use mask").click()
+    choose(studio, FAST)
+    make(studio, "by the Images API")
     sent = console.mock.last_ended()
-    assert sent.path == "/v1/images/edits"
-    body = sent.body
-    assert 'name="image[]"' in body
-    assert 'name="prompt"' in body
+    assert (sent.path, sent.body_bytes < KEPT_BODY_BYTES) == ("/v1/images/edits", True)
+    parts = re.findall(r'name="([^"]+)"; filename="([^"]+)"\r\nContent-Type: (\S+)', sent.body)
+    assert parts == [("image[]", "reference-1.png", "image/png"), ("mask", "mask.png", "image/png")]
+    choose(studio, FAST.replace("image", "gpt"), "Responses")
+    make(studio, "by the Responses API")
+    sent = console.mock.last_ended()
+    assert sent.path == "/v1/responses"
+    request = json.loads(sent.body)
+    picture_sent = request["input"][0]["content"][1]["image_url"]
+    assert base64.b64decode(picture_sent.partition(",")[2]) == png
+    mask = request["tools"][0]["input_image_mask"]["image_url"]
+    assert studio.evaluate(ALPHAS, mask) == {"width": 64, "height": 48, "middle": 0, "corner": 255}
+
+
+def test_a_mask_can_be_changed_erased_with_keys_and_left_out(studio: Page, console: Console) -> None:
+    png = base64.b64decode(studio.evaluate(SMALL_PNG))
+    studio.get_by_test_id("pick-files").set_input_files(
+        [FilePayload(name="small.png", mimeType="image/png", buffer=png)]
+    )
+    paint_mask(studio)
+    studio.get_by_role("button", name="Use mask").click()
+    # What was painted before is there again; with the eraser on it, nothing is left of it.
+    studio.get_by_role("button", name="Change the mask").click()
+    mask = studio.get_by_test_id("mask")
+    expect(studio.get_by_role("button", name="Use mask")).to_be_enabled()
+    painted = "canvas => canvas.getContext('2d').getImageData(32, 24, 1, 1).data[3]"
+    assert mask.evaluate(painted) == 255
+    # Keys begin where the pointer is, or else in the middle.
+    studio.mouse.move(1, 1)
+    mask.focus()
+    studio.keyboard.press("e")
+    studio.keyboard.press("Space")
+    assert mask.evaluate(painted) == 0
+    studio.keyboard.press("b")
+    for key in ("Shift+ArrowRight", "Shift+ArrowLeft"):
+        studio.keyboard.press(key)
+    assert mask.evaluate(painted) == 255
+    studio.get_by_role("button", name="Without mask").click()
+    expect(studio.get_by_role("button", name="Mark what shall change")).to_be_visible()
+    choose(studio, FAST)
+    make(studio, "all of it")
+    assert 'name="mask"' not in console.mock.last_ended().body
 
 
 def test_without_streaming_nothing_is_streamed_and_no_preview_is_shown(
@@ -222,7 +304,8 @@ def test_of_several_pictures_those_that_fail_take_no_other_along(
 ) -> None:
     complaints.expect("status of 500")
     choose(studio, FAST)
-    studio.get_by_role("textbox", name="Pictures").fill("3")
+    studio.get_by_role("combobox", name="Pictures", exact=True).click()
+    studio.get_by_role("option", name="3").click()
     asked: list[Route] = []
 
     def second_fails(route: Route) -> None:
@@ -279,6 +362,9 @@ def test_the_studio_is_accessible_wide_and_small_light_and_dark(
     expect(page.get_by_role("dialog")).to_be_visible()
     axe(page)
     page.emulate_media(color_scheme="light")
+    # Without motion each change still takes a frame, and what is inherited takes one for each element on the way.
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "light")
+    page.evaluate(AT_REST)
     axe(page)
     page.keyboard.press("Escape")
     page.set_viewport_size({"width": 390, "height": 844})

@@ -72,6 +72,53 @@ def test_arrow_keys_go_through_the_pictures_and_escape_leads_back(studio: Page) 
     assert studio.url.endswith("/studio")
 
 
+def test_with_keys_alone_a_picture_is_made_opened_and_left_again(studio: Page) -> None:
+    studio.keyboard.press("n")
+    expect(studio.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused()
+    studio.keyboard.type("without a mouse")
+    studio.keyboard.press("Control+Enter")
+    expect(studio.locator('article[data-status="done"]')).to_have_count(1)
+    studio.get_by_role("button", name="Export and import").focus()
+    studio.keyboard.press("Tab")
+    picture = tiles(studio).get_by_role("button", name="Open:")
+    expect(picture).to_be_focused()
+    studio.keyboard.press("Enter")
+    details = studio.get_by_role("dialog")
+    expect(details).to_contain_text("without a mouse")
+    studio.keyboard.press("f")
+    expect(details.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    studio.keyboard.press("Escape")
+    expect(details).to_have_count(0)
+    expect(picture).to_be_focused()
+
+
+def test_what_the_browser_does_not_keep_is_shown_and_it_says_so(
+    open_page: OpenPage, console: Console
+) -> None:
+    page = open_page()
+    page.add_init_script(
+        "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }"
+    )
+    page.goto(f"{console.url}/studio#size=256x256&model={FAST.replace('&', '%26')}")
+    make(page, "for now only")
+    expect(page.locator("img[data-hash]")).to_have_count(1)
+    expect(page.get_by_text("This browser keeps no pictures")).to_be_visible()
+
+
+def test_a_phone_offers_its_camera_and_others_go_straight_to_the_files(
+    studio: Page, open_page: OpenPage, console: Console
+) -> None:
+    with studio.expect_file_chooser() as chooser:
+        studio.get_by_role("button", name="Add pictures").click()
+    assert chooser.value.is_multiple()
+    phone = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone.goto(f"{console.url}/studio")
+    phone.get_by_role("button", name="Add pictures").tap()
+    with phone.expect_file_chooser() as chooser:
+        phone.get_by_role("menuitem", name="Take a photo").tap()
+    assert chooser.value.element.get_attribute("capture") == "environment"
+
+
 def test_an_archive_gives_back_what_was_deleted(studio: Page, tmp_path: Path) -> None:
     make(studio, "one for the archive")
     make(studio, "another one")

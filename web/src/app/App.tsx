@@ -1,22 +1,25 @@
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
-import { useEffect } from "react";
+import { useEffect, useMemo } from "react";
 import { BrowserRouter } from "react-router";
 
 import { useLanguage } from "@/i18n";
 
+import { useT } from "./i18n";
 import { nonce } from "./nonce";
+import { Notices } from "./Notices";
 import { Pages } from "./Pages";
-import { theme, variables } from "./theme";
+import { themeWith, variables } from "./theme";
 
 export function App() {
+  const t = useT();
   const language = useLanguage();
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
+  const theme = useMemo(() => themeWith({ close: t("close"), remove: t("removeOne"), clear: t("clear") }), [t]);
   return (
     <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={nonce}>
-      <Notifications position="bottom-right" />
+      <Notices />
       <BrowserRouter>
         <Pages />
       </BrowserRouter>

@@ -2,7 +2,6 @@ import {
   ActionIcon,
   AppShell,
   Box,
-  Drawer,
   Group,
   type MantineColorScheme,
   Menu,
@@ -15,20 +14,23 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconDots, IconKeyboard, IconLanguage, IconMoon, IconSun, IconSunMoon } from "@tabler/icons-react";
-import { lazy, Suspense, useEffect, useId, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useId, useMemo, useState } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { type Language, language, LANGUAGES, useLanguage } from "@/i18n";
 import { useStore } from "@/lib/persisted";
 import { Confirmations } from "@/ui/confirm";
-import { type Shortcut, useShortcuts } from "@/ui/shortcuts";
+import { type Shortcut, useShortcutKeys, useShortcuts } from "@/ui/shortcuts";
 
 import { connection, useConnectionWatch } from "./connection";
 import { useT } from "./i18n";
 import { BOTTOM, GROUPS, type Place, PLACES } from "./places";
 import classes from "./Shell.module.css";
-import { ShortcutHelp } from "./ShortcutHelp";
 import { Sluice } from "./Sluice";
+
+// Dialogs come when they are asked for: none is there at first.
+const MorePages = lazy(() => import("./MorePages"));
+const ShortcutHelp = lazy(() => import("./ShortcutHelp"));
 
 /** Takes settings from the address, and asks first where they are a stranger's. */
 const UrlSettings = lazy(() => import("@/settings/UrlSettings"));
@@ -40,8 +42,7 @@ export function Shell() {
   const [help, setHelp] = useState(false);
   useConnectionWatch();
   useOwnShortcuts(() => setHelp(true));
-  const { pathname } = useLocation();
-  useEffect(() => closeMore(), [pathname, closeMore]);
+  useShortcutKeys();
 
   return (
     <AppShell
@@ -72,18 +73,29 @@ export function Shell() {
           {t("more")}
         </UnstyledButton>
       </AppShell.Footer>
-      <Drawer opened={more} onClose={closeMore} position="right" size={264} title={t("morePages")} hiddenFrom="sm">
-        <Brand />
-        <Pages />
-        <Foot onHelp={() => setHelp(true)} />
-      </Drawer>
-      <Confirmations />
+      <WhenOpened opened={more}>
+        <MorePages opened={more} onClose={closeMore}>
+          <Brand />
+          <Pages />
+          <Foot onHelp={() => setHelp(true)} />
+        </MorePages>
+      </WhenOpened>
+      <WhenOpened opened={help}>
+        <ShortcutHelp opened={help} onClose={() => setHelp(false)} />
+      </WhenOpened>
       <Suspense fallback={null}>
         <UrlSettings />
       </Suspense>
-      <ShortcutHelp opened={help} onClose={() => setHelp(false)} />
+      <Confirmations />
     </AppShell>
   );
+}
+
+/** From the first time on that it was open, so that it can also be seen closing. */
+function WhenOpened({ opened, children }: { opened: boolean; children: ReactNode }) {
+  const [was, setWas] = useState(opened);
+  if (opened && !was) setWas(true);
+  return was ? <Suspense fallback={null}>{children}</Suspense> : null;
 }
 
 function Brand() {

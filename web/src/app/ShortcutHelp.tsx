@@ -2,14 +2,13 @@ import { Group, Kbd, Modal, Stack, Text, Title } from "@mantine/core";
 import { Fragment } from "react";
 
 import { useStore } from "@/lib/persisted";
-import { listed, type Scope, useShortcutKeys } from "@/ui/shortcuts";
+import { listed, type Scope } from "@/ui/shortcuts";
 
 import { useT } from "./i18n";
 
-/** All keys that do something now; also what listens to them. */
-export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+/** All keys that do something now. */
+export default function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const t = useT();
-  useShortcutKeys();
   const all = useStore(listed);
   const of = (scope: Scope) => all.filter((one) => one.scope === scope).flatMap((one) => one.shortcuts);
   const groups = [

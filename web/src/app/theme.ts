@@ -1,6 +1,6 @@
 /** Colours of water and of the gate that holds it. */
 
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple, type MantineThemeOverride } from "@mantine/core";
 
 const water: MantineColorsTuple = [
   "#e8f6f7",
@@ -69,7 +69,27 @@ const dark: MantineColorsTuple = [
   "#070f14",
 ];
 
-export const theme = createTheme({
+/** What the library's own buttons are called, which show a cross and no word. */
+export interface ButtonNames {
+  close: string;
+  remove: string;
+  clear: string;
+}
+
+export function themeWith(names: ButtonNames): MantineThemeOverride {
+  const called = (name: string) => ({ "aria-label": name });
+  return {
+    ...theme,
+    components: {
+      // Of dialogs, drawers and notifications alike.
+      CloseButton: { defaultProps: called(names.close) },
+      InputClearButton: { defaultProps: called(names.clear) },
+      Pill: { defaultProps: { removeButtonProps: called(names.remove) } },
+    },
+  };
+}
+
+const theme = createTheme({
   primaryColor: "water",
   // The same in light and dark: what is written on it is decided for one of them only.
   primaryShade: 7,
@@ -110,5 +130,10 @@ export const variables: CSSVariablesResolver = () => ({
     "--sw-good": "#5cc795",
     "--mantine-color-dimmed": "#93aab2",
     "--mantine-color-default-border": "#2f4650",
+    // Of the variants "light" and "subtle": the library takes almost white for all of them.
+    "--mantine-color-water-light-color": "var(--sw-accent)",
+    "--mantine-color-green-light-color": "var(--sw-good)",
+    "--mantine-color-gate-light-color": "var(--sw-warn)",
+    "--mantine-color-red-light-color": "var(--sw-bad)",
   },
 });

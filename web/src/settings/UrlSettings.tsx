@@ -1,7 +1,5 @@
-import { Alert, Button, Code, Group, Modal, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconAlertTriangle } from "@tabler/icons-react";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useLocation, useNavigate } from "react-router";
 
 import { store, useStore } from "@/lib/persisted";
@@ -9,8 +7,9 @@ import { profiles, putProfile } from "@/lib/profiles";
 
 import { useT } from "./i18n";
 import { newId } from "./ids";
-import classes from "./Settings.module.css";
-import { decide, type Decision, hostOf, isOpen, readOffer, withoutOffer } from "./urlSettings";
+import { decide, type Decision, readOffer, withoutOffer } from "./urlSettings";
+
+const UrlOffer = lazy(() => import("./UrlOffer"));
 
 /** What the user has to decide on. */
 const open = store<Decision | undefined>(undefined);
@@ -51,48 +50,9 @@ export default function UrlSettings() {
     notifications.show({ message: t("offerTaken", { name: profile.name || t("here") }) });
   };
   return (
-    <Modal opened onClose={ignore} title={t("offerTitle")} centered size="lg" closeOnClickOutside={false} withCloseButton={false}>
-      <Stack>
-        <Text>{t("offerText")}</Text>
-        {profile.baseUrl && (
-          <Alert color="gate" variant="light" icon={<IconAlertTriangle size={20} aria-hidden />}>
-            <Text size="sm">{t("offerForeign", { host: hostOf(profile.baseUrl) })}</Text>
-            {!profile.apiKey && <Text size="sm">{t("offerNoKey")}</Text>}
-            {isOpen(profile.baseUrl) && <Text size="sm">{t("baseUrlOpen")}</Text>}
-          </Alert>
-        )}
-        <dl className={classes.facts}>
-          {profile.baseUrl && <Fact name={t("offerAddress")} value={profile.baseUrl} />}
-          {profile.apiKey && <Fact name={t("offerKey")} value={`${profile.apiKey.slice(0, 6)}…`} detail={t("offerKeyWhy")} />}
-          <Fact name={t("offerMode")} value={t(profile.mode === "images" ? "modeImages" : "modeResponses")} />
-          {profile.model && <Fact name={t("offerModel")} value={profile.model} />}
-        </dl>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={take}>
-            {t("offerTake")}
-          </Button>
-          <Button onClick={ignore} data-autofocus>
-            {t("offerIgnore")}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
-  );
-}
-
-function Fact({ name, value, detail }: { name: string; value: string; detail?: string }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>
-        <Code>{value}</Code>
-        {detail && (
-          <Text size="sm" c="dimmed">
-            {detail}
-          </Text>
-        )}
-      </dd>
-    </>
+    <Suspense fallback={null}>
+      <UrlOffer profile={profile} onTake={take} onIgnore={ignore} />
+    </Suspense>
   );
 }
 

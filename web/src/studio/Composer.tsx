@@ -8,6 +8,7 @@ import { useStore } from "@/lib/persisted";
 import { currentProfile, profiles } from "@/lib/profiles";
 
 import classes from "./Composer.module.css";
+import { keeps } from "./db";
 import { type Added, addReferences, askedBy, change, draft } from "./draft";
 import { useT } from "./i18n";
 import { ask } from "./live";
@@ -28,6 +29,7 @@ export function Composer({ promptBox, onAsked }: { promptBox: RefObject<HTMLText
   const [masking, setMasking] = useState(false);
   const narrow = useMediaQuery("(max-width: 62em)", undefined, { getInitialValueInEffect: false });
   const [settings, setSettings] = useState(false);
+  const kept = useStore(keeps);
   const add = useAddReferences();
   const create = () => {
     const now = draft.get();
@@ -89,9 +91,15 @@ export function Composer({ promptBox, onAsked }: { promptBox: RefObject<HTMLText
           <Options />
         </>
       )}
-      <Text size="xs" c="dimmed">
-        {t("keptHere")}
-      </Text>
+      {kept ? (
+        <Text size="xs" c="dimmed">
+          {t("keptHere")}
+        </Text>
+      ) : (
+        <Text size="sm" c="var(--sw-warn)" role="status">
+          {t("notKept")}
+        </Text>
+      )}
       {masking && references[0] && (
         <Suspense fallback={null}>
           <MaskEditor picture={references[0]} onClose={() => setMasking(false)} />

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHeart, IconHeartFilled, IconPencil, IconPlayerStopFilled, IconRefresh, IconTrash, IconWand } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
@@ -21,11 +21,13 @@ interface DetailsProps {
   picture: Picture | undefined;
   siblings: readonly Task[];
   onOpen: (id: string) => void;
+  /** What the task has is in the composer now. */
+  onUse: () => void;
   onClose: () => void;
 }
 
 /** What was asked, what came, and what can be done with it. */
-export function Details({ task, picture, siblings, onOpen, onClose }: DetailsProps) {
+export function Details({ task, picture, siblings, onOpen, onUse, onClose }: DetailsProps) {
   const t = useT();
   const again = () => {
     const made = retry(task);
@@ -56,7 +58,7 @@ export function Details({ task, picture, siblings, onOpen, onClose }: DetailsPro
           </Text>
         </div>
       )}
-      <Actions task={task} picture={picture} onAgain={again} onClose={onClose} />
+      <Actions task={task} picture={picture} onAgain={again} onUse={onUse} onClose={onClose} />
       <WhatHappened task={task} onRetry={again} />
       {task.words !== "" && task.status === "done" && (
         <Section title={t("words")}>
@@ -96,7 +98,7 @@ export function Details({ task, picture, siblings, onOpen, onClose }: DetailsPro
   );
 }
 
-function Actions({ task, picture, onAgain, onClose }: { task: Task; picture: Picture | undefined; onAgain: () => void; onClose: () => void }) {
+function Actions({ task, picture, onAgain, onUse, onClose }: Pick<DetailsProps, "task" | "picture" | "onUse" | "onClose"> & { onAgain: () => void }) {
   const t = useT();
   const discard = async () => {
     if (await confirm({ title: t("deleteMany", { n: 1 }), text: t("deleteWhy"), yes: t("delete"), danger: true })) {
@@ -113,7 +115,7 @@ function Actions({ task, picture, onAgain, onClose }: { task: Task; picture: Pic
   }
   const use = (how: () => void) => () => {
     how();
-    onClose();
+    onUse();
   };
   return (
     <Group gap="xs">
@@ -198,7 +200,13 @@ function Course({ task }: { task: Task }) {
         )}
         {task.requestId && (
           <Fact name={t("request")}>
-            {task.asked.profile.baseUrl === "" ? <Link to={`/streams/${task.requestId}`}>{task.requestId}</Link> : task.requestId}
+            {task.asked.profile.baseUrl === "" ? (
+              <Anchor component={Link} to={`/streams/${task.requestId}`} inherit>
+                {task.requestId}
+              </Anchor>
+            ) : (
+              task.requestId
+            )}
           </Fact>
         )}
       </dl>

@@ -107,10 +107,10 @@ function Invitation() {
   const t = useT();
   return (
     <EmptyState title={t("emptyTitle")} icon={IconPhotoSpark}>
-      <p>{t("emptyWhy")}</p>
+      <p className={classes.invitation}>{t("emptyWhy")}</p>
       <div className={classes.ideas}>
         {(["idea1", "idea2", "idea3"] as const).map((idea) => (
-          <Button key={idea} variant="default" size="compact-md" radius="xl" onClick={() => change({ prompt: t(idea) })}>
+          <Button key={idea} variant="default" size="sm" radius="xl" onClick={() => change({ prompt: t(idea) })}>
             {t(idea)}
           </Button>
         ))}

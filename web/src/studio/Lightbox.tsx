@@ -4,15 +4,24 @@ import { IconChevronLeft, IconChevronRight, IconX } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { Details } from "./Details";
-import { Forming, Progress } from "./Forming";
+import { Forming, Progress, Steps } from "./Forming";
 import { useT } from "./i18n";
 import classes from "./Lightbox.module.css";
 import { KeptPicture } from "./KeptPicture";
 import { favour } from "./live";
 import { isRunning, type Task } from "./task";
 
+interface LightboxProps {
+  task: Task;
+  tasks: readonly Task[];
+  onOpen: (id: string) => void;
+  /** What the task has is in the composer now, to go on with. */
+  onUse: () => void;
+  onClose: () => void;
+}
+
 /** One task, large: as it forms, or as it became, with all that is known of it. */
-export function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: readonly Task[]; onOpen: (id: string) => void; onClose: () => void }) {
+export default function Lightbox({ task, tasks, onOpen, onUse, onClose }: LightboxProps) {
   const t = useT();
   const [result, setResult] = useState(0);
   const at = tasks.findIndex((one) => one.id === task.id);
@@ -32,11 +41,12 @@ export function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: 
     <Modal.Root opened onClose={onClose} fullScreen transitionProps={{ duration: 120 }}>
       <Modal.Content aria-label={t("details")} radius={0}>
         <Modal.Body className={classes.body ?? ""}>
-          <div className={classes.stage}>
+          <div className={classes.stage} data-empty={(!isRunning(task) && task.results.length === 0) || undefined}>
             <Forming task={task} result={shown} fit="contain" key={task.id} />
             {isRunning(task) && (
               <div className={classes.progress} role="status">
                 <Progress task={task} />
+                <Steps task={task} />
               </div>
             )}
             <Turn side="left" label={t("newer")} to={newer} onGo={go} />
@@ -55,7 +65,7 @@ export function Lightbox({ task, tasks, onOpen, onClose }: { task: Task; tasks: 
             <ActionIcon className={classes.close} variant="subtle" color="gray" size="lg" aria-label={t("close")} onClick={onClose}>
               <IconX size={20} aria-hidden />
             </ActionIcon>
-            <Details task={task} picture={task.results[shown]} siblings={tasks.filter((one) => one.group === task.group)} onOpen={onOpen} onClose={onClose} />
+            <Details task={task} picture={task.results[shown]} siblings={tasks.filter((one) => one.group === task.group)} onOpen={onOpen} onUse={onUse} onClose={onClose} />
           </aside>
         </Modal.Body>
       </Modal.Content>

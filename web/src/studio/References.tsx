@@ -1,6 +1,7 @@
 import { ActionIcon, FileButton, Group, Menu, Text, Tooltip } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconBrush, IconCamera, IconPhotoPlus, IconPhotoUp, IconStar, IconX } from "@tabler/icons-react";
-import { useRef } from "react";
+import { type ComponentProps, useRef } from "react";
 
 import { useStore } from "@/lib/persisted";
 
@@ -58,6 +59,8 @@ export function References({ onFiles, onMask }: { onFiles: (files: File[]) => vo
 export function AddReference({ onFiles }: { onFiles: (files: File[]) => void }) {
   const t = useT();
   const { references } = useStore(draft);
+  // Elsewhere the browser would open its files for the camera, too.
+  const touch = useMediaQuery("(pointer: coarse)", undefined, { getInitialValueInEffect: false });
   const [files, camera] = [useRef<HTMLInputElement>(null), useRef<HTMLInputElement>(null)];
   const picked = (event: React.ChangeEvent<HTMLInputElement>) => {
     onFiles([...(event.currentTarget.files ?? [])]);
@@ -67,23 +70,25 @@ export function AddReference({ onFiles }: { onFiles: (files: File[]) => void }) 
     <>
       <input ref={files} type="file" accept={KINDS} multiple hidden onChange={picked} data-testid="pick-files" />
       <input ref={camera} type="file" accept="image/*" capture="environment" hidden onChange={picked} />
-      <Menu position="top-start" withinPortal>
-        <Menu.Target>
-          <Tooltip label={t("addReferenceWhy")} multiline maw={260}>
-            <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("addReference")}>
-              <IconPhotoPlus size={21} stroke={1.6} aria-hidden />
-            </ActionIcon>
-          </Tooltip>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconPhotoUp size={16} aria-hidden />} onClick={() => files.current?.click()}>
-            {t("pickFiles")}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconCamera size={16} aria-hidden />} onClick={() => camera.current?.click()}>
-            {t("takePhoto")}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      {touch ? (
+        <Menu position="top-start" withinPortal>
+          <Menu.Target>
+            <AddButton />
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item leftSection={<IconPhotoUp size={16} aria-hidden />} onClick={() => files.current?.click()}>
+              {t("pickFiles")}
+            </Menu.Item>
+            <Menu.Item leftSection={<IconCamera size={16} aria-hidden />} onClick={() => camera.current?.click()}>
+              {t("takePhoto")}
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      ) : (
+        <Tooltip label={t("addReferenceWhy")} multiline maw={260}>
+          <AddButton onClick={() => files.current?.click()} />
+        </Tooltip>
+      )}
       {references.length > 0 && (
         <Group gap={4}>
           <Text size="xs" c="dimmed" className="sw-numbers">
@@ -92,5 +97,14 @@ export function AddReference({ onFiles }: { onFiles: (files: File[]) => void }) 
         </Group>
       )}
     </>
+  );
+}
+
+function AddButton(props: ComponentProps<"button">) {
+  const t = useT();
+  return (
+    <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("addReference")} {...props}>
+      <IconPhotoPlus size={21} stroke={1.6} aria-hidden />
+    </ActionIcon>
   );
 }

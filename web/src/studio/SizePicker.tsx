@@ -1,10 +1,14 @@
-import { Anchor, Button, Group, Input, NumberInput, Popover, Select, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Button, Group, Input, Popover, Select, Text, UnstyledButton } from "@mantine/core";
 import { IconAspectRatio, IconInfoCircle } from "@tabler/icons-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 
 import classes from "./Composer.module.css";
 import { useT } from "./i18n";
-import { EDGE_STEP, LARGE_SIZES, MAX_EDGE, nearestSize, parseSize, shapeOf, type Size, sizeFaults, sizeText, STANDARD_SIZES } from "./sizes";
+import { EDGE_STEP, LARGE_SIZES, MAX_EDGE, parseSize, shapeOf, type Size, sizeText, STANDARD_SIZES } from "./sizes";
+
+const FreeSize = lazy(() => import("./FreeSize"));
+
+const SQUARE: Size = { width: 1024, height: 1024 };
 
 /** Presets as shapes; others from a list; any other by its edges, with what the API says to it. */
 export function SizePicker({ value, onChange }: { value: string; onChange: (size: string) => void }) {
@@ -57,42 +61,12 @@ export function SizePicker({ value, onChange }: { value: string; onChange: (size
         </Button>
         <Limits />
       </Group>
-      {free && <FreeSize size={size ?? SQUARE} onChange={(next) => onChange(sizeText(next))} />}
+      {free && (
+        <Suspense fallback={null}>
+          <FreeSize size={size ?? SQUARE} onChange={(next) => onChange(sizeText(next))} />
+        </Suspense>
+      )}
     </Input.Wrapper>
-  );
-}
-
-const SQUARE: Size = { width: 1024, height: 1024 };
-
-function FreeSize({ size, onChange }: { size: Size; onChange: (size: Size) => void }) {
-  const t = useT();
-  const faults = sizeFaults(size);
-  const better = nearestSize(size);
-  const broken = faults.some((fault) => fault !== "experimental");
-  const edge = (value: string | number) => Math.min(99_999, Math.max(0, Math.round(Number(value)) || 0));
-  return (
-    <Stack gap={6} mt={8}>
-      <Group gap="xs" wrap="nowrap">
-        <NumberInput size="xs" flex={1} aria-label={t("width")} leftSection={t("widthShort")} value={size.width} min={0} max={99_999} step={EDGE_STEP} onChange={(value) => onChange({ ...size, width: edge(value) })} />
-        <Text c="dimmed">×</Text>
-        <NumberInput size="xs" flex={1} aria-label={t("height")} leftSection={t("heightShort")} value={size.height} min={0} max={99_999} step={EDGE_STEP} onChange={(value) => onChange({ ...size, height: edge(value) })} />
-        <Text size="xs" c="dimmed" className="sw-numbers" w={44} ta="end">
-          {shapeOf(size)}
-        </Text>
-      </Group>
-      <div role="status">
-        {faults.map((fault) => (
-          <Text key={fault} size="xs" c="var(--sw-warn)">
-            {t(`size_${fault}`)}
-          </Text>
-        ))}
-        {broken && (
-          <Anchor component="button" type="button" size="xs" onClick={() => onChange(better)}>
-            {t("useNearest", { size: `${better.width} × ${better.height}` })}
-          </Anchor>
-        )}
-      </div>
-    </Stack>
   );
 }
 

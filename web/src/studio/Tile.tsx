@@ -2,12 +2,12 @@ import { ActionIcon, Button, Checkbox, Tooltip, UnstyledButton } from "@mantine/
 import { IconAlertTriangle, IconHeart, IconHeartFilled, IconPlayerStopFilled } from "@tabler/icons-react";
 import { memo } from "react";
 
-import { Forming, Progress } from "./Forming";
+import { Forming, Progress, Steps } from "./Forming";
 import classes from "./Gallery.module.css";
 import { useT } from "./i18n";
 import { cancel, favour, retry } from "./live";
 import { isRunning, type Task } from "./task";
-import { useProblemWords } from "./WhatHappened";
+import { useProblemWords } from "./useProblemWords";
 
 export interface TileProps {
   task: Task;
@@ -27,7 +27,13 @@ export const Tile = memo(function Tile({ task, chosen, large, onOpen, onChoose }
   return (
     <article className={classes.tile} data-status={task.status} data-large={large || undefined} data-chosen={chosen} data-task={task.id} aria-label={task.asked.prompt}>
       {failed ? <Failed task={task} /> : <Forming task={task} />}
-      {!failed && <div className={classes.caption}>{running ? <Progress task={task} /> : task.asked.prompt}</div>}
+      {running && (
+        <div className={classes.progress}>
+          <Progress task={task} />
+          <Steps task={task} />
+        </div>
+      )}
+      {!running && !failed && <div className={classes.caption}>{task.asked.prompt}</div>}
       <UnstyledButton
         className={classes.face}
         aria-label={label}

@@ -2,6 +2,8 @@
 
 import { Dexie, type Table } from "dexie";
 
+import { store } from "@/lib/persisted";
+
 import { hashOf, measure } from "./pictures";
 import { isRunning, next, type Picture, type Task } from "./task";
 
@@ -31,6 +33,9 @@ class StudioDatabase extends Dexie {
 
 export const db = new StudioDatabase();
 
+/** Whether the browser keeps what it is given. Where it does not, it is full, or a private window of some browsers. */
+export const keeps = store(true);
+
 /** Also where the browser keeps nothing (private windows of some): what came in since the page was loaded. */
 const recent = new Map<string, Blob>();
 const RECENT = 48;
@@ -42,8 +47,10 @@ export async function keep(blob: Blob, at = Date.now()): Promise<Picture> {
   const bytes = await blob.arrayBuffer();
   try {
     await db.blobs.put({ hash, mime: blob.type, bytes, at });
+    keeps.set(true);
   } catch {
-    // Full or forbidden: it lasts as long as the page, then.
+    // It lasts as long as the page, then, and the page says so.
+    keeps.set(false);
   }
   return { hash, mime: blob.type, bytes: blob.size, ...size };
 }
@@ -75,7 +82,7 @@ export async function keepTask(task: Task): Promise<void> {
   try {
     await db.tasks.put({ ...task, previews: undefined });
   } catch {
-    // As above.
+    keeps.set(false);
   }
 }
 
@@ -86,12 +93,12 @@ export async function allTasks(): Promise<Task[]> {
 }
 
 export async function setFavourite(ids: readonly string[], favourite: boolean): Promise<void> {
-  await db.tasks.where("id").anyOf([...ids]).modify({ favourite });
+  await db.tasks.where("id").anyOf([...ids]).modify({ favourite }).catch(() => keeps.set(false));
 }
 
 /** Tasks that ran when their page went away; `runs`: whether one still does, here or in another tab. */
 export async function markInterrupted(runs: (id: string) => boolean, at = Date.now()): Promise<number> {
-  const left = (await allTasks()).filter((task) => isRunning(task) && !runs(task.id));
+  const left = (await allTasks().catch(() => [])).filter((task) => isRunning(task) && !runs(task.id));
   await Promise.all(left.map((task) => keepTask(next(task, { type: "interrupted", at: task.lastSignAt ?? at }))));
   return left.length;
 }

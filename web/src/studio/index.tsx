@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { Page } from "@/ui/Page";
@@ -7,11 +7,13 @@ import { useShortcuts } from "@/ui/shortcuts";
 import { Composer, useAddReferences } from "./Composer";
 import { Gallery } from "./Gallery";
 import { useT } from "./i18n";
-import { Lightbox } from "./Lightbox";
 import { recover } from "./live";
 import classes from "./Studio.module.css";
 import { useTasks } from "./useTasks";
 import { useUrlSettings } from "./useUrlSettings";
+
+const lightbox = () => import("./Lightbox");
+const Lightbox = lazy(lightbox);
 
 /** The image studio: a picture is asked for on the left, and forms on the right. */
 export default function StudioPage() {
@@ -22,7 +24,16 @@ export default function StudioPage() {
   const promptBox = useRef<HTMLTextAreaElement>(null);
   const gallery = useRef<HTMLDivElement>(null);
   const open = useCallback((id: string) => void navigate(`/studio/${id}`), [navigate]);
-  const close = useCallback(() => void navigate("/studio"), [navigate]);
+  const close = useCallback(() => {
+    void navigate("/studio");
+    if (opened === undefined) return;
+    // Whoever goes by keys is where the picture is that was last seen.
+    requestAnimationFrame(() => gallery.current?.querySelector<HTMLElement>(`[data-task="${CSS.escape(opened)}"] button`)?.focus());
+  }, [navigate, opened]);
+  const toPrompt = useCallback(() => {
+    void navigate("/studio");
+    requestAnimationFrame(() => promptBox.current?.focus());
+  }, [navigate]);
   // Wide windows scroll the pictures, narrow ones the whole page.
   const show = () => {
     gallery.current?.scrollTo({ top: 0 });
@@ -44,12 +55,16 @@ export default function StudioPage() {
         <div className={classes.composer}>
           <Composer promptBox={promptBox} onAsked={show} />
         </div>
-        <div className={classes.gallery} ref={gallery}>
+        <div className={classes.gallery} ref={gallery} onPointerEnter={() => void lightbox().catch(() => undefined)}>
           <Gallery tasks={tasks} onOpen={open} />
         </div>
         {dragging && <div className={classes.drop}>{t("dropHere")}</div>}
       </div>
-      {task && tasks && <Lightbox task={task} tasks={tasks} onOpen={open} onClose={close} />}
+      {task && tasks && (
+        <Suspense fallback={null}>
+          <Lightbox task={task} tasks={tasks} onOpen={open} onUse={toPrompt} onClose={close} />
+        </Suspense>
+      )}
     </Page>
   );
 }

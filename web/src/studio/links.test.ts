@@ -6,7 +6,6 @@ import { pack, unpack } from "./archive";
 import { nameFor } from "./archiveFiles";
 import { allTasks, blobOf, db, keep, keepTask } from "./db";
 import { found } from "./filter";
-import { added, EMPTY, redo, toPicture, undo } from "./mask";
 import { DEFAULT_PARAMS } from "./params";
 import { fromBase64 } from "./pictures";
 import { type Asked, newTask, type Task } from "./task";
@@ -71,21 +70,6 @@ describe("an archive", () => {
 
   it("names a picture by its prompt", () => {
     expect(nameFor({ asked: ASKED, createdAt: 0, position: 2, of: 3 })).toMatch(/^a-heron-at-dawn-\d{8}-\d{4}-2$/);
-  });
-});
-
-describe("a mask", () => {
-  const stroke = { kind: "brush", width: 3, points: [{ x: 1, y: 1 }] } as const;
-  it("can be undone and done again, until something new is painted", () => {
-    const two = added(added(EMPTY, stroke), { kind: "invert" });
-    expect(undo(two)).toEqual({ strokes: [stroke], undone: [{ kind: "invert" }] });
-    expect(redo(undo(two))).toEqual(two);
-    expect(added(undo(two), { kind: "clear" }).undone).toEqual([]);
-    expect(undo(EMPTY)).toEqual(EMPTY);
-  });
-
-  it("is painted where the pointer is, however large it is shown", () => {
-    expect(toPicture({ x: 60, y: 35 }, { left: 10, top: 10, width: 100, height: 50 }, { width: 1000, height: 500 })).toEqual({ x: 500, y: 250 });
   });
 });
 

@@ -39,13 +39,23 @@ export function toPicture(pointer: Point, box: { left: number; top: number; widt
   return { x: ((pointer.x - box.left) / box.width) * size.width, y: ((pointer.y - box.top) / box.height) * size.height };
 }
 
-type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "stroke" | "clearRect" | "fillRect">;
+/** Where a key leads from there: an arrow so far, within the picture; space and enter nowhere else. Others: undefined. */
+export function moved(from: Point, key: string, step: number, size: { width: number; height: number }): Point | undefined {
+  if (key === " " || key === "Enter") return from;
+  const [x, y] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[key] ?? [];
+  if (x === undefined || y === undefined) return undefined;
+  const within = (value: number, most: number) => Math.min(most, Math.max(0, value));
+  return { x: within(from.x + x, size.width), y: within(from.y + y, size.height) };
+}
 
-/** Draw the strokes anew: what may change is filled, all else empty. */
-export function paint(context: Canvas, strokes: readonly Stroke[], colour: string): void {
+type Canvas = Pick<CanvasRenderingContext2D, "canvas" | "globalCompositeOperation" | "lineCap" | "lineJoin" | "lineWidth" | "strokeStyle" | "fillStyle" | "beginPath" | "moveTo" | "lineTo" | "arc" | "stroke" | "fill" | "clearRect" | "fillRect" | "drawImage">;
+
+/** Draw the strokes anew, over what was painted `before`: what may change is filled, all else empty. */
+export function paint(context: Canvas, strokes: readonly Stroke[], colour: string, before?: CanvasImageSource): void {
   const { width, height } = context.canvas;
   context.globalCompositeOperation = "source-over";
   context.clearRect(0, 0, width, height);
+  if (before) context.drawImage(before, 0, 0);
   for (const stroke of strokes) paintStroke(context, stroke, colour);
   context.globalCompositeOperation = "source-over";
 }
@@ -71,8 +81,13 @@ function paintStroke(context: Canvas, stroke: Stroke, colour: string): void {
   const [first, ...rest] = stroke.points;
   if (first === undefined) return;
   context.beginPath();
+  if (rest.every(({ x, y }) => x === first.x && y === first.y)) {
+    // A touch without a movement is a dot, which a line without a length is not: browsers leave that out.
+    context.arc(first.x, first.y, stroke.width / 2, 0, 2 * Math.PI);
+    context.fill();
+    return;
+  }
   context.moveTo(first.x, first.y);
-  // A touch without a movement is a dot.
-  for (const point of rest.length > 0 ? rest : [first]) context.lineTo(point.x, point.y);
+  for (const point of rest) context.lineTo(point.x, point.y);
   context.stroke();
 }

@@ -13,6 +13,7 @@ export const en = {
   howItShallBe: "Model, size and more",
   clear: "Clear the prompt",
   keptHere: "Pictures are kept in this browser only. Paste or drop pictures anywhere to edit them.",
+  notKept: "This browser keeps no pictures: its storage is full, or the window is private. Download what you want to have when the page is closed.",
   shortcutPrompt: "Write a prompt",
   dropHere: "Drop pictures to edit them",
 
@@ -94,6 +95,9 @@ export const en = {
   maskHow: "Paint over what the model may change. All else stays as it is.",
   brush: "Brush",
   eraser: "Eraser",
+  tool: "Tool",
+  move: "Move",
+  maskKeys: "Keys: B brush, E eraser, M move, [ and ] size, + and − zoom. On the picture: arrows move the brush, Shift with arrows paints, Space makes a dot.",
   brushSize: "Size",
   undo: "Undo",
   redo: "Redo",
@@ -199,9 +203,9 @@ export const en = {
   doneBut: "The picture came, but then:",
   likely: "What probably happened:",
   cameSoFar: "Previews received: {previews}. Heartbeats: {beats}.",
-  lastSign: "Last sign of life after",
+  lastSign: "Last sign of life before the end: after",
   hint_nginx:
-    "It ended after about 60 seconds, which is nginx's default patience (proxy_read_timeout). Raise it, switch proxy_buffering off, and keep streaming on: its heartbeats count as signs of life.",
+    "It ended after about 60 seconds, which is nginx's patience unless told otherwise (proxy_read_timeout). Raise it, switch proxy_buffering off, and keep streaming on: its heartbeats count as signs of life.",
   hint_cloudflare:
     "It ended after about two minutes without a byte, which is where Cloudflare cuts (error 524). Streaming with heartbeats prevents that; check that nothing on the way buffers them.",
   hint_gateway_timeout: "The gateway waited as long as its configuration allows, and the provider stayed silent.",
@@ -217,4 +221,6 @@ export const en = {
   hint_upstream: "The provider has a problem of its own. Trying again later often helps.",
   hint_interrupted: "The page was closed or loaded again while the picture was forming. Its request is kept; try again to ask for it once more.",
   hint_draining: "The gateway is being restarted. Try again in a moment.",
+  hint_ended: "Somebody who looks after the gateway ended this request.",
+  hint_event_too_large: "The picture is larger than the gateway lets through in one event (max_event_bytes). Ask for a smaller size, or for a format with compression.",
 } as const satisfies Catalogue;

@@ -15,6 +15,7 @@ export const zh: Like<typeof en> = {
   howItShallBe: "模型、尺寸等",
   clear: "清空提示词",
   keptHere: "图片只保存在此浏览器中。在任意位置粘贴或拖入图片即可编辑。",
+  notKept: "此浏览器无法保存图片：存储空间已满，或处于隐私窗口。关闭页面前请下载需要保留的图片。",
   shortcutPrompt: "写提示词",
   dropHere: "松开以编辑这些图片",
 
@@ -96,6 +97,9 @@ export const zh: Like<typeof en> = {
   maskHow: "涂抹模型可以改变的区域，其余部分保持不变。",
   brush: "画笔",
   eraser: "橡皮",
+  tool: "工具",
+  move: "移动",
+  maskKeys: "快捷键：B 画笔，E 橡皮，M 移动，[ 和 ] 调整大小，+ 和 − 缩放。在图片上：方向键移动画笔，Shift 加方向键涂抹，空格点一下。",
   brushSize: "大小",
   undo: "撤销",
   redo: "重做",
@@ -201,7 +205,7 @@ export const zh: Like<typeof en> = {
   doneBut: "图片已收到，但随后：",
   likely: "可能的原因：",
   cameSoFar: "收到预览 {previews} 个，心跳 {beats} 次。",
-  lastSign: "最后一次动静在",
+  lastSign: "结束前最后一次动静：请求后",
   hint_nginx: "约 60 秒后结束，这是 nginx 默认的等待时间（proxy_read_timeout）。请调大它、关闭 proxy_buffering，并保持流式开启：心跳也算动静。",
   hint_cloudflare: "约两分钟没有收到字节后结束，这是 Cloudflare 断开的时限（错误 524）。带心跳的流式可以避免；请检查途中是否有缓冲。",
   hint_gateway_timeout: "网关已等到配置允许的最长时间，提供商一直没有回应。",
@@ -217,5 +221,7 @@ export const zh: Like<typeof en> = {
   hint_upstream: "提供商自身出现问题。稍后重试通常有效。",
   hint_interrupted: "图片成形时页面被关闭或重新加载。请求已保留，可以重试。",
   hint_draining: "网关正在重启，请稍后重试。",
+  hint_ended: "网关管理员终止了这次请求。",
+  hint_event_too_large: "图片超过了网关单个事件的上限（max_event_bytes）。请选择更小的尺寸，或使用可压缩的格式。",
 
 };

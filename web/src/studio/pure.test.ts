@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { hintFor } from "./hint";
 import { DEFAULT_PARAMS, readParams, requestFor, type Wanted } from "./params";
 import { fromBase64, hashOf, kindOf, sha256 } from "./pictures";
 import { nearestSize, parseSize, shapeOf, sizeFaults } from "./sizes";
@@ -84,22 +83,5 @@ describe("a picture", () => {
       expect(sha256(bytes)).toEqual(expected);
       expect(await hashOf(new Blob([bytes]))).toBe(Array.from(expected, (one) => one.toString(16).padStart(2, "0")).join(""));
     }
-  });
-});
-
-describe("a hint", () => {
-  const ended = (seconds: number, problem: object) => hintFor({ status: "failed", startedAt: 0, endedAt: seconds * 1000, problem: { message: "m", ...problem } });
-  it.each([
-    [60.2, { code: "network" }, "nginx"],
-    [60.2, { status: 504 }, "nginx"],
-    [125, { code: "network" }, "cloudflare"],
-    [100, { status: 524 }, "cloudflare"],
-    [3, { code: "network" }, "network"],
-    [60.2, { status: 401 }, "key"],
-    [1, { status: 429 }, "limited"],
-    [9, { code: "upstream_truncated" }, "truncated"],
-    [9, { status: 400, code: "moderation_blocked" }, "moderated"],
-  ])("after %d s of %j is %s", (seconds, problem, hint) => {
-    expect(ended(seconds, problem)).toBe(hint);
   });
 });

@@ -24,6 +24,7 @@ export async function run(task: Task, { profile, signal, tell }: Running): Promi
   // Pictures are decoded and kept one after the other, so that what is told is told in order.
   let work = Promise.resolve();
   let problem: Problem | undefined;
+  let begun = false as boolean;
   const take = (told: readonly Told[]) => {
     work = work.then(async () => {
       for (const one of told) {
@@ -40,6 +41,7 @@ export async function run(task: Task, { profile, signal, tell }: Running): Promi
       profile,
       signal,
       onOpen(response) {
+        begun = true;
         const isStream = (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
         tell({ type: "opened", at: now(), form: isStream ? "stream" : "json", requestId: response.headers.get("x-request-id") });
       },
@@ -57,7 +59,8 @@ export async function run(task: Task, { profile, signal, tell }: Running): Promi
     }
     await work.catch(() => undefined);
     const { message, status, type, param, code, raw, requestId, retryAfterS } = asApiError(thrown);
-    tell({ type: "failed", at: now(), problem: problem ?? { message, status, type, param, code, raw, requestId, retryAfterS } });
+    const broken = begun && code === "network" ? { message: `the connection broke in mid-answer (${message})`, code: "network_broken" } : {};
+    tell({ type: "failed", at: now(), problem: problem ?? { message, status, type, param, code, raw, requestId, retryAfterS, ...broken } });
   }
 }
 

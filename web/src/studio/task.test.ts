@@ -57,6 +57,11 @@ describe("a task", () => {
     expect(task).toMatchObject({ heartbeats: 2, lastSignAt: 9, firstPictureAt: null });
   });
 
+  it("does not take its own end for a sign of life", () => {
+    const task = after({ type: "started", at: 1 }, { type: "heartbeat", at: 5 }, { type: "failed", at: 65, problem: { message: "cut" } });
+    expect(task).toMatchObject({ lastSignAt: 5, endedAt: 65 });
+  });
+
   it("shows the preview that is furthest, in whatever order they came", () => {
     expect(latestPreview(after({ type: "started", at: 1 }, preview(2, 2), preview(1, 3)))?.index).toBe(2);
   });

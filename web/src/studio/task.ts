@@ -161,7 +161,8 @@ export function next(task: Task, event: TaskEvent): Task {
       return { ...ended(seen, "failed", event.at), problem: { message: task.words || "no picture came", code: "no_picture" } };
     case "failed":
       // The picture is there: what broke after it is worth a word, not the picture.
-      return { ...ended(seen, task.results.length > 0 ? "done" : "failed", event.at), problem: event.problem };
+      // And the end is no sign of life: how long it was silent before tells who may have cut it.
+      return { ...ended(task, task.results.length > 0 ? "done" : "failed", event.at), problem: event.problem };
     case "cancelled":
     case "interrupted":
       return ended(task, event.type, event.at);

@@ -1,9 +1,8 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 
 import { store, useStore } from "@/lib/persisted";
 
-import { useT } from "./i18n";
+const Confirmation = lazy(() => import("./Confirmation"));
 
 export interface Question {
   title: string;
@@ -25,25 +24,14 @@ export function confirm(question: Question): Promise<boolean> {
 
 /** Where the questions appear: once, in the shell. */
 export function Confirmations() {
-  const t = useT();
   const current = useStore(asked);
   const close = (yes: boolean) => {
     current?.answer(yes);
     asked.set((before) => before && { ...before, open: false });
   };
-  return (
-    <Modal opened={current?.open ?? false} onClose={() => close(false)} title={current?.question.title} centered>
-      <Stack>
-        {current?.question.text !== undefined && <Text component="div">{current.question.text}</Text>}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={() => close(false)}>
-            {t("cancel")}
-          </Button>
-          <Button color={current?.question.danger ? "red" : "water"} onClick={() => close(true)} data-autofocus>
-            {current?.question.yes}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+  return current === undefined ? null : (
+    <Suspense fallback={null}>
+      <Confirmation question={current.question} open={current.open} onAnswer={close} />
+    </Suspense>
   );
 }
