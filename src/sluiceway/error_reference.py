@@ -22,8 +22,8 @@ The `code` of an error is for programs: it stays, while messages may change. In 
 and when it has a status of its own, is told [with the rest of HTTP](http.md#errors). The same codes are in
 [logs and records](../how-to/production.md#logs) as `error_code`, and in [metrics](metrics.md).
 
-What an upstream reports itself keeps the code that the upstream gave it, which is none of these. In logs and records
-it is called by the upstream's status where that was an error's (`upstream_429`).
+What an upstream reports itself keeps the code that the upstream gave it, which is none of these. In logs and
+records it is called by the upstream's status where that was an error's (`upstream_429`).
 """
 
 # In the order in which a request may meet them. What to do, for whoever is best placed to do it.
