@@ -64,7 +64,7 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </AppShell.Main>
-      <AppShell.Footer className={classes.bottom} hiddenFrom="sm" component="nav" aria-label={t("navigation")}>
+      <AppShell.Footer className={classes.bottom} hiddenFrom="sm" component="nav" aria-label={t("mainNavigation")}>
         {PLACES.filter((place) => BOTTOM.includes(place.name)).map((place) => (
           <Tab key={place.name} place={place} />
         ))}

@@ -14,6 +14,7 @@ export const en = {
   settings: "Settings",
   studioShort: "Studio",
   navigation: "Pages",
+  mainNavigation: "Main pages",
   more: "More",
   morePages: "More pages",
   close: "Close",

@@ -16,6 +16,7 @@ export const zh: Like<typeof en> = {
   settings: "设置",
   studioShort: "工作室",
   navigation: "页面",
+  mainNavigation: "主要页面",
   more: "更多",
   morePages: "更多页面",
   close: "关闭",

@@ -188,7 +188,7 @@ export const zh: Like<typeof en> = {
   byStream: "流式，{n} 个预览",
   byJson: "一次性返回",
   byJsonInstead: "一次性返回（虽然请求了流式）",
-  tokens: "令牌",
+  tokens: "Token",
   tokensOf: "输入 {input}，输出 {output}",
   request: "请求",
 
