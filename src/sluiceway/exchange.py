@@ -29,7 +29,7 @@ from sluiceway.errors import (
     GatewayError,
     InvalidRequest,
 )
-from sluiceway.observe.draft import Draft
+from sluiceway.observe.draft import Draft, name_of
 from sluiceway.outbound import Outbound, Request, outbound_head, prepare
 from sluiceway.policy.deadlines import deadlines_of
 from sluiceway.policy.quirks import heartbeat_form
@@ -296,7 +296,8 @@ class Exchange:
         relay.tape.mark(now, "attempt", name)
         entry = attempt.entry
         assert entry is not None
-        entry.upstream_model = self._prospects.model
+        model = self._prospects.model
+        entry.upstream_model = name_of(model) if model else model
         entry.translated_to, entry.dropped = outbound.translated_to, outbound.dropped
         try:
             relay.ask(attempt)

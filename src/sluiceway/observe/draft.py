@@ -15,6 +15,21 @@ from sluiceway.observe.outcome import outcome_of
 from sluiceway.observe.record import Record, Try
 from sluiceway.relay.observe import Tape
 
+# Clients choose paths and models, upstreams what they say of an error; either may be as long as a body may be.
+# A database keeps no more of them, so that a line of the log need not either.
+MAX_NAME_CHARS = 256
+MAX_TEXT_CHARS = 4096
+
+
+def name_of(text: str) -> str:
+    """The text as a record has it, where it is a name."""
+    return text if len(text) <= MAX_NAME_CHARS else text[: MAX_NAME_CHARS - 1] + "…"
+
+
+def text_of(text: str) -> str:
+    """… and where it is more than a name."""
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+
 
 def new_request_id() -> str:
     """A name for a request, unique for all practical purposes; not a secret."""
@@ -95,8 +110,8 @@ class Draft(msgspec.Struct):
 
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""
-        self.error_code = code_of(error, self.upstream_status)
-        self.error_message = error.message
+        self.error_code = name_of(code_of(error, self.upstream_status))
+        self.error_message = text_of(error.message)
         self.own_error = not isinstance(error, UpstreamReported)
 
     def finish(self, tape: Tape, finish_reason: str | None = None) -> Record:
