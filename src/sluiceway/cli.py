@@ -152,11 +152,12 @@ def mock(
     ] = None,
     faults: Annotated[bool, typer.Option("--list", help="List knobs and faults, and exit.")] = False,
 ) -> None:
-    """Run the simulated provider: an OpenAI-compatible API that answers, stalls or breaks as it is told.
+    """Run the simulated provider: the APIs of OpenAI and Anthropic, which answer, stall or break as they are told.
 
     Point your own client at it and see what it does when the stream breaks: `"model": "fault-rst"`, or any
     model with knobs behind a question mark: `"model": "mock-gpt?ttft=2&tps=20"`, or headers: `x-mock-ttft: 2`.
     """
+    from sluiceway.mock.faults import find_fault
     from sluiceway.mock.settings import knobs, settings_for
 
     if faults:
@@ -168,6 +169,8 @@ def mock(
         _name, settings = settings_for(
             MockSettings(), "", {f"x-mock-{name}": value for name, value in turned.items()}
         )
+        if settings.fault:
+            find_fault(settings.fault)
     except GatewayError as error:
         _err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None

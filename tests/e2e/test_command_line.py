@@ -252,10 +252,15 @@ def test_the_mocks_list_names_every_fault() -> None:
         assert re.search(rf"^{name}\b", done.stdout, re.MULTILINE), name
 
 
-def test_a_mock_with_an_unknown_knob_does_not_start() -> None:
-    done = run("mock", "--port", "0", "--set", "ttff=2")
+@pytest.mark.parametrize(
+    ("knob", "word"),
+    [("ttff=2", "ttft"), ("fault=rts", "rst"), ("fault=rst:many", "rst"), ("ttft=x", "ttft")],
+)
+def test_a_mock_with_an_unknown_knob_or_fault_does_not_start(knob: str, word: str) -> None:
+    done = run("mock", "--port", "0", "--set", knob)
     assert done.returncode == 2
-    assert "ttft" in done.stderr
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_port_that_is_taken_is_an_error_in_words(mock: RunningMock, tmp_path: Path) -> None:
