@@ -151,6 +151,11 @@ def test_a_body_that_is_no_request_is_a_400_that_names_the_field(
     assert len(mock.requests) == received
 
 
+def test_a_request_without_a_body_is_told_so(gateway: RunningGateway) -> None:
+    _status, error = refused_chat(gateway, b"")
+    assert error["message"] == "the request has no body"
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/audio/transcriptions"])
 def test_a_body_that_says_it_is_too_large_is_refused_unread(gateway: RunningGateway, path: str) -> None:
     request = head(f"POST {path} HTTP/1.1", f"content-length: {MAX_BODY_BYTES + 1}")
@@ -357,6 +362,22 @@ def test_a_model_name_of_any_length_is_shown_short(gateway: RunningGateway) -> N
     status, error = refused_chat(gateway, chat("m" * 50_000))
     assert status == 404
     assert len(error["message"]) < 500
+
+
+def test_records_keep_no_more_of_names_that_clients_choose_than_a_line_can_take(
+    gateway: RunningGateway,
+) -> None:
+    with RawClient(gateway.port) as client:
+        client.post(chat("mock-gpt-" + "m" * 50_000, stream=False))
+        assert client.response()[0] == 200
+        wait_until(lambda: (gateway.records[-1].model or "").startswith("mock-gpt-mm"))
+        asked = gateway.records[-1]
+        client.send(head(f"GET /v1/{'p' * (MAX_HEAD_BYTES - 200)} HTTP/1.1"))
+        client.response()
+        wait_until(lambda: gateway.records[-1].path.startswith("/v1/pp"))
+    assert (len(asked.model or ""), len(asked.upstream_model or "")) == (256, 256)
+    assert (asked.model or "").endswith("m…")
+    assert len(gateway.records[-1].path) == 4096
 
 
 @pytest.mark.parametrize("model", ["refused", "nowhere"])
