@@ -104,7 +104,7 @@ class Exchange:
         self._loop = loop
         self._family = dialect.name if dialect is not None else OTHER
         self._deadlines = deadlines = deadlines_of(request.headers)
-        self._answer_by = NEVER if deadlines is None else deadlines.answer_by(record.arrived_at)
+        self._answer_by = NEVER if deadlines is None else deadlines.answer_by(record.received_at)
         self._hedge_task: asyncio.Task[None] | None = None
         self._started = False
         self._waiting = False
@@ -288,7 +288,7 @@ class Exchange:
             outbound.crossing,
             self._stream(pick.settings),
             settle(turn),
-            started=now if record.attempts else record.arrived_at + record.queued_s,
+            started=now if record.attempts else record.received_at + record.queued_s,
             answer_by=NEVER if relay.open else self._answer_by,  # what came in time is not asked for again
             preface=self._preface(name),
         )

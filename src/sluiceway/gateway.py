@@ -147,6 +147,7 @@ class Gateway:
             key = self._authenticate(runtime, request, record)
             self._check(request)
             await self._receive_body(runtime, request, record)
+            record.received_s = loop.time() - record.arrived_at
             record.model = name_of(request.model) if request.model else request.model
             record.stream = request.parsed is not None and request.parsed.stream
             family = request.dialect.name if request.dialect else family_of(request.path)

@@ -81,6 +81,7 @@ class Draft(msgspec.Struct):
     model: str | None = None
     upstream: str | None = None
     attempts: list[TryDraft] = msgspec.field(default_factory=list)
+    received_s: float = 0.0  # until it had come, as far as it is held
     queued_s: float = 0.0
     hedged: bool = False
     continued: int = 0
@@ -107,6 +108,11 @@ class Draft(msgspec.Struct):
     cost: float | None = None
     traceparent: str | None = None
     answering: TryDraft | None = None  # the attempt that answers, or is the last to have been asked
+
+    @property
+    def received_at(self) -> float:
+        """The zero of all clocks: how long a client takes to send its request says nothing about any upstream."""
+        return self.arrived_at + self.received_s
 
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""

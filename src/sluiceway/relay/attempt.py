@@ -64,6 +64,7 @@ class Attempt:
     `ended`: its body came to a clean end."""
 
     __slots__ = (
+        "_answer_by",
         "_blank_bytes",
         "_clocks",
         "_relay",
@@ -113,9 +114,8 @@ class Attempt:
         self.settings = settings
         self.notify = notify
         self.started = started
-        self.first_event_by = min(
-            answer_by, started + settings.first_event_s if settings.first_event_s else NEVER
-        )
+        self._answer_by = answer_by
+        self.first_event_by = self._first_event_by()
         self.write = relay.write
         self.note: Callable[[float, bytes], None] = relay.tape.wrote_bytes
         self.preface = preface
@@ -145,6 +145,24 @@ class Attempt:
         self._upstream = upstream
         if self._clocks.paused:
             upstream.pause()
+
+    # ── from whoever sends the request ──────────────────────────────────────────────────────────────
+
+    def awaits_client(self) -> None:
+        """The client has more to send: until it does, the upstream can't answer, and its clock stands still."""
+        if not isinstance(self.body, ErrorBody):
+            self.first_event_by = self._answer_by
+
+    def goes_on(self) -> None:
+        """More of the request came, and goes up: the upstream's time begins anew."""
+        if not isinstance(self.body, ErrorBody):
+            self.started = self._time()
+            self.first_event_by = self._first_event_by()
+            self._relay.rearm()
+
+    def _first_event_by(self) -> float:
+        first_event_s = self.settings.first_event_s
+        return min(self._answer_by, self.started + first_event_s if first_event_s else NEVER)
 
     # ── from the upstream ───────────────────────────────────────────────────────────────────────────
 

@@ -79,7 +79,7 @@ class Prospects:
             None if route.affinity is None else route.affinity.of(request.headers, key_name, request.parsed)
         )
         self._tried: dict[tuple[str, int | None], FailureName] = {}
-        self.budget = Budget(runtime.settings.failover, record.arrived_at)
+        self.budget = Budget(runtime.settings.failover, record.received_at)
         self.model = route.rewrite_to or request.model
         self.candidates: Sequence[Candidate] = route.candidates
         if request.model is None and request.dialect is None and request.path not in _ANYWHERE:
@@ -189,8 +189,10 @@ class Prospects:
         if self._deadlines is not None:
             dialect = self._request.dialect
             settings = _pick_of(attempt).settings.stream[dialect.name if dialect is not None else OTHER]
-            arrived_at, first_event_by = self._record.arrived_at, attempt.first_event_by
-            if self._deadlines.caused(error, settings, arrived_at=arrived_at, first_event_by=first_event_by):
+            received_at, first_event_by = self._record.received_at, attempt.first_event_by
+            if self._deadlines.caused(
+                error, settings, received_at=received_at, first_event_by=first_event_by
+            ):
                 return None
         return kind_of(error, own_key=self._own_key(attempt), empty=attempt.ended and not attempt.began)
 
