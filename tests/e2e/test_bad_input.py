@@ -587,6 +587,36 @@ def test_a_response_that_breaks_http_is_a_502(answer: bytes, code: str) -> None:
             wait_until(lambda: gateway.in_flight == 0)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (
+            301,
+            ["location: https://api.example.com/v1/chat/completions"],
+            "redirects to https://api.example.com/v1/",
+        ),
+        (307, ["location: /v1/chat/completions/"], "redirects to /v1/chat/completions/: its base_url"),
+        (304, [], "answered with status 304"),
+    ],
+)
+def test_a_redirect_of_the_upstream_is_a_502_that_says_where_to(
+    status: int, headers: list[str], words: str, stream: bool
+) -> None:
+    def moved(asked: Asked) -> None:
+        asked.body_bytes()
+        asked.answer("\r\n".join([f"HTTP/1.1 {status} X", *headers, "content-length: 0", "", ""]).encode())
+
+    with scripted_upstream(moved) as upstream:
+        table = {"name": "moved", "base_url": upstream.base_url}
+        with running_gateway({"upstreams": [table]}) as gateway:
+            answered, error = refused_chat(gateway, chat(stream=stream))
+            assert (answered, error["code"]) == (502, "upstream_invalid")
+            assert words in error["message"]
+            record = gateway.record()
+            assert (record.outcome, record.upstream_status) == ("invalid", status)
+
+
 @pytest.mark.parametrize("status", [600, 999])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
 def test_a_status_that_http_does_not_have_is_passed_on_or_a_502(status: int, path: str) -> None:

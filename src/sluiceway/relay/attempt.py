@@ -176,6 +176,8 @@ class Attempt:
         if head.status > MAX_STATUS:
             message = f"the upstream answered with status {head.status}, which HTTP does not have"
             self._fail(UpstreamInvalid(message))
+        elif crossing is not None and 300 <= head.status < 400:
+            self._fail(_redirected(head))
         elif not 200 <= head.status < 300:
             if relay.needs_words(self):
                 reader = relay.plan.errors if crossing is None else crossing
@@ -335,3 +337,11 @@ class Attempt:
         else:
             self.body = HeldBody(crossing, settings.max_answer_bytes)
         return self.body, start
+
+
+def _redirected(head: ResponseHead) -> UpstreamInvalid:
+    """No answer of these APIs is elsewhere: clients would go there without the gateway, and mostly with a GET."""
+    location = get_header(head.headers, b"location").decode("latin-1")[:200]
+    if not location:
+        return UpstreamInvalid(f"the upstream answered with status {head.status}")
+    return UpstreamInvalid(f"the upstream redirects to {location}: its base_url has to lead there by itself")
