@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sluiceway.errors import BodyTooLarge, GatewayError, StaleConnection, UpstreamError
+from sluiceway.errors import BodyTooLarge, ClientGone, GatewayError, StaleConnection, UpstreamError
 from sluiceway.outbound import Request
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.relay import Relay
@@ -125,6 +125,8 @@ class Sender:
             attempt.goes_on()
             if message["type"] == "http.disconnect":
                 relay.client_gone()
+                if not relay.finished:  # `on_disconnect` keeps answers; to half a request there is none
+                    relay.stop(ClientGone("the client left while sending its request"))
                 return
             data, more = message["body"], message["more_body"]
             size += len(data)

@@ -398,6 +398,28 @@ def test_a_client_that_leaves_in_mid_upload_takes_the_upstream_with_it() -> None
             assert gateway.record().client_left
 
 
+@pytest.mark.parametrize("mode", ["keep", "drain"])
+def test_half_an_upload_is_not_kept_running_for_a_client_that_left(mode: str) -> None:
+    ended = threading.Event()
+
+    def waiting(asked: Asked) -> None:
+        try:
+            asked.body_bytes()
+        finally:
+            ended.set()
+
+    with scripted_upstream(waiting) as upstream:
+        stream = {"on_disconnect": mode, "first_event_s": 20.0}
+        table = {"name": "waiting", "base_url": upstream.base_url, "stream": stream}
+        with running_gateway({"upstreams": [table]}) as gateway:
+            with RawClient(gateway.port) as client:
+                client.send(upload_head(8 * MIB) + b"x" * (3 * MIB))
+                wait_until(lambda: bool(upstream.heads))
+            assert ended.wait(5)
+            record = gateway.record()
+            assert (record.outcome, record.client_left) == ("client_gone", True)
+
+
 def test_an_answer_that_comes_before_the_body_was_sent_reaches_the_client() -> None:
     def impatient(asked: Asked) -> None:
         asked.respond({"error": {"message": "no", "type": "t", "param": None, "code": "early"}}, 413)
