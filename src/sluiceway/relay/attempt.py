@@ -154,8 +154,8 @@ class Attempt:
             self.first_event_by = self._answer_by
 
     def goes_on(self) -> None:
-        """More of the request came, and goes up: the upstream's time begins anew."""
-        if not isinstance(self.body, ErrorBody):
+        """More of the request came, and goes up: the upstream's time begins anew, unless it answers already."""
+        if not self.began and not isinstance(self.body, ErrorBody):
             self.started = self._time()
             self.first_event_by = self._first_event_by()
             self._relay.rearm()
