@@ -237,6 +237,13 @@ def test_a_rotated_key_is_another_one_and_the_old_one_works_on_for_a_while() -> 
     assert "The old one works until 2" in done.stderr
 
 
+def test_a_new_key_that_has_expired_already_is_made_with_a_warning() -> None:
+    assert "It expired on 2001-01-01" in run("new", "old", "--expires", "2001-01-01").stderr
+    assert "It expired on 2001-01-01" in run("rotate", "old").stderr
+    assert "expired" not in run("new", "alice", "--expires", "2999-01-01").stderr
+    assert "expired" not in run("rotate", "alice").stderr
+
+
 def test_a_rotation_without_grace_ends_the_old_one_at_once() -> None:
     made("new", "alice")
     assert "The old one works no longer" in run("rotate", "alice", "--grace-s", "0").stderr

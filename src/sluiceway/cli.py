@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sluiceway import __version__
@@ -21,6 +22,7 @@ from sluiceway.cli_doctor import add_doctor
 from sluiceway.cli_keys import keys_app
 from sluiceway.cli_replay import add_replay
 from sluiceway.config.load import ConfigError, find_config, settings_from
+from sluiceway.config.notes import notes
 from sluiceway.config.settings import Settings
 from sluiceway.config.source import Loaded, Source
 from sluiceway.errors import GatewayError
@@ -114,18 +116,22 @@ def check(config: ConfigOption = None) -> None:
     path = find_config(config, os.environ, Path.cwd())
     loaded = _load(_source(config))
     settings = loaded.settings
-    _out.print(f"[green]ok[/green] {path or 'no file: upstreams from the environment'}")
+    _out.print(f"[green]ok[/green] {escape(str(path or 'no file: upstreams from the environment'))}")
     for upstream in settings.upstreams:
         speaks = ", ".join(upstream.dialects)
         keys = f"{len(upstream.api_keys)} key{'s' if len(upstream.api_keys) != 1 else ''}"
         forced = ", forced to stream" if upstream.force_stream else ""
-        _out.print(f"  upstream {upstream.name}: {upstream.base_url} ({speaks}; {keys}{forced})")
+        _out.print(
+            f"  upstream {upstream.name}: {upstream.base_url} ({speaks}; {keys}{forced})", markup=False
+        )
     for rule in settings.models:
         renamed = f" as {rule.rewrite_to}" if rule.rewrite_to else ""
-        _out.print(f"  model {rule.name}: {' then '.join(rule.upstreams)}{renamed}")
+        _out.print(f"  model {rule.name}: {' then '.join(rule.upstreams)}{renamed}", markup=False)
     if not settings.models:
         _out.print("  models: every model goes to every upstream, in order")
     _out.print(f"  clients: {_who_may(loaded)}")
+    for note in notes(settings):
+        _out.print(f"  note: {note}", style="yellow", markup=False)
 
 
 @app.command()
@@ -152,11 +158,12 @@ def mock(
     ] = None,
     faults: Annotated[bool, typer.Option("--list", help="List knobs and faults, and exit.")] = False,
 ) -> None:
-    """Run the simulated provider: an OpenAI-compatible API that answers, stalls or breaks as it is told.
+    """Run the simulated provider: the APIs of OpenAI and Anthropic, which answer, stall or break as they are told.
 
     Point your own client at it and see what it does when the stream breaks: `"model": "fault-rst"`, or any
     model with knobs behind a question mark: `"model": "mock-gpt?ttft=2&tps=20"`, or headers: `x-mock-ttft: 2`.
     """
+    from sluiceway.mock.faults import find_fault
     from sluiceway.mock.settings import knobs, settings_for
 
     if faults:
@@ -168,6 +175,8 @@ def mock(
         _name, settings = settings_for(
             MockSettings(), "", {f"x-mock-{name}": value for name, value in turned.items()}
         )
+        if settings.fault:
+            find_fault(settings.fault)
     except GatewayError as error:
         _err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None

@@ -113,6 +113,7 @@ def keys_new(
     _err.print(f"\nIts hash is kept in {place}", style="dim", markup=False)
     if is_first:
         _err.print("It is the first one: from now on every client needs a key.", style="yellow")
+    _warn_if_expired(settings)
 
 
 @keys_app.command("list")
@@ -166,6 +167,9 @@ def keys_rotate(
     _show(plain)
     until = f"works until {_moment(now + grace_s)}" if grace_s else "works no longer"
     _err.print(f"\nThe old one {until}. Kept in {place}", style="dim", markup=False)
+    for key in load_keys(place) or ():
+        if key.settings.sha256 == digest:
+            _warn_if_expired(key.settings)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +255,19 @@ def _row(settings: KeySettings, now: float, stored: StoredKey | None = None) -> 
 def _state(settings: KeySettings, now: float, stored: StoredKey | None) -> str:
     if stored is not None and stored.revoked:
         return "revoked"
-    return "expired" if settings.expires and unix_seconds(settings.expires) <= now else "active"
+    return "expired" if _is_expired(settings, now) else "active"
+
+
+def _is_expired(settings: KeySettings, now: float) -> bool:
+    return bool(settings.expires) and unix_seconds(settings.expires) <= now
+
+
+def _warn_if_expired(settings: KeySettings) -> None:
+    """Whoever gets a new key expects it to work."""
+    if _is_expired(settings, _now()):
+        _err.print(
+            f"It expired on {settings.expires}, so nobody is let in with it.", style="yellow", markup=False
+        )
 
 
 def _limits(row: dict[str, Any]) -> str:

@@ -74,8 +74,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "upstream take it up](../how-to/continuation.md). If it is always after the same time, something "
         "between the gateway and the provider cuts.",
         "upstream_invalid": "[Capture](../how-to/capture.md) the answer to see what came. What is nearly "
-        "right can be [repaired](../how-to/repairs.md). An HTML page means that the `base_url` leads to "
-        "something else.",
+        "right can be [repaired](../how-to/repairs.md). An HTML page or a redirect means that the "
+        "`base_url` leads to something else.",
         "event_too_large": "Raise `stream.max_event_bytes` or `stream.max_answer_bytes`, whichever the "
         "message names; large pictures need much.",
     },

@@ -29,7 +29,7 @@ from sluiceway.errors import (
     GatewayError,
     InvalidRequest,
 )
-from sluiceway.observe.draft import Draft
+from sluiceway.observe.draft import Draft, name_of
 from sluiceway.outbound import Outbound, Request, outbound_head, prepare
 from sluiceway.policy.deadlines import deadlines_of
 from sluiceway.policy.quirks import heartbeat_form
@@ -104,7 +104,7 @@ class Exchange:
         self._loop = loop
         self._family = dialect.name if dialect is not None else OTHER
         self._deadlines = deadlines = deadlines_of(request.headers)
-        self._answer_by = NEVER if deadlines is None else deadlines.answer_by(record.arrived_at)
+        self._answer_by = NEVER if deadlines is None else deadlines.answer_by(record.received_at)
         self._hedge_task: asyncio.Task[None] | None = None
         self._started = False
         self._waiting = False
@@ -288,7 +288,7 @@ class Exchange:
             outbound.crossing,
             self._stream(pick.settings),
             settle(turn),
-            started=now if record.attempts else record.arrived_at + record.queued_s,
+            started=now if record.attempts else record.received_at + record.queued_s,
             answer_by=NEVER if relay.open else self._answer_by,  # what came in time is not asked for again
             preface=self._preface(name),
         )
@@ -296,7 +296,8 @@ class Exchange:
         relay.tape.mark(now, "attempt", name)
         entry = attempt.entry
         assert entry is not None
-        entry.upstream_model = self._prospects.model
+        model = self._prospects.model
+        entry.upstream_model = name_of(model) if model else model
         entry.translated_to, entry.dropped = outbound.translated_to, outbound.dropped
         try:
             relay.ask(attempt)

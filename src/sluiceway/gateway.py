@@ -30,7 +30,7 @@ from sluiceway.errors import (
     WrongMethod,
 )
 from sluiceway.exchange import Exchange
-from sluiceway.observe.draft import Draft, new_request_id
+from sluiceway.observe.draft import Draft, name_of, new_request_id, text_of
 from sluiceway.observe.onlookers import Onlookers
 from sluiceway.outbound import Receive, Request, Scope, Send
 from sluiceway.policy.addresses import client_address
@@ -147,7 +147,8 @@ class Gateway:
             key = self._authenticate(runtime, request, record)
             self._check(request)
             await self._receive_body(runtime, request, record)
-            record.model = request.model
+            record.received_s = loop.time() - record.arrived_at
+            record.model = name_of(request.model) if request.model else request.model
             record.stream = request.parsed is not None and request.parsed.stream
             family = request.dialect.name if request.dialect else family_of(request.path)
             if key is not None:
@@ -282,7 +283,7 @@ class Gateway:
 
 def _begin_record(request: Request, arrived_at: float) -> Draft:
     client = request.scope.get("client")
-    draft = Draft(new_request_id(), time.time(), request.method, request.path, arrived_at)
+    draft = Draft(new_request_id(), time.time(), request.method, text_of(request.path), arrived_at)
     draft.client = client[0] if client else ""
     draft.dialect = request.dialect.name if request.dialect else None
     return draft

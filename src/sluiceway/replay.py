@@ -121,7 +121,10 @@ def send(
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
     try:
         began = time.monotonic()
-        connection.connect()
+        try:
+            connection.connect()
+        except OSError as error:  # whose text does not say where
+            raise OSError(f"no connection to {url.hostname}:{connection.port}: {_reason(error)}") from error
         target = url.path + (f"?{url.query}" if url.query else "")
         connection.putrequest(captured.method, target, skip_accept_encoding=True)
         for name, value in headers_for(captured, key):
@@ -135,6 +138,11 @@ def send(
         raise OSError(f"the answer is no HTTP: {type(error).__name__}") from None
     finally:
         connection.close()
+
+
+def _reason(error: OSError) -> str:
+    """Why there is no connection, as `upstream.connection` says it of upstreams."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def _read(response: http.client.HTTPResponse, began: float, took: Callable[[bytes], object]) -> Answer:

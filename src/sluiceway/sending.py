@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sluiceway.errors import BodyTooLarge, GatewayError, StaleConnection, UpstreamError
+from sluiceway.errors import BodyTooLarge, ClientGone, GatewayError, StaleConnection, UpstreamError
 from sluiceway.outbound import Request
 from sluiceway.relay.attempt import Attempt
 from sluiceway.relay.relay import Relay
@@ -70,7 +70,7 @@ class Sender:
             if request.rest:
                 chunked = not get_header(request.headers, b"content-length")
                 connection.send(head, body, attempt, no_body=bodiless, more=True, chunked=chunked)
-                await self._stream_up(connection)
+                await self._stream_up(attempt, connection)
                 self._watch()
             else:
                 connection.send(head, body, attempt, no_body=bodiless)
@@ -109,7 +109,7 @@ class Sender:
             attempt.entry.connect_s = self._loop.time() - began
         return connection
 
-    async def _stream_up(self, connection: UpstreamConnection) -> None:
+    async def _stream_up(self, attempt: Attempt, connection: UpstreamConnection) -> None:
         """Pass the rest of the body upward, as fast as the upstream takes it."""
         relay, request = self._relay, self._request
         limit = self._max_body_bytes
@@ -120,9 +120,13 @@ class Sender:
                 await connection.drain()
             except UpstreamError:
                 return  # the relay knows already
+            attempt.awaits_client()
             message = await request.receive()
+            attempt.goes_on()
             if message["type"] == "http.disconnect":
                 relay.client_gone()
+                if not relay.finished:  # `on_disconnect` keeps answers; to half a request there is none
+                    relay.stop(ClientGone("the client left while sending its request"))
                 return
             data, more = message["body"], message["more_body"]
             size += len(data)

@@ -151,6 +151,11 @@ def test_a_body_that_is_no_request_is_a_400_that_names_the_field(
     assert len(mock.requests) == received
 
 
+def test_a_request_without_a_body_is_told_so(gateway: RunningGateway) -> None:
+    _status, error = refused_chat(gateway, b"")
+    assert error["message"] == "the request has no body"
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/audio/transcriptions"])
 def test_a_body_that_says_it_is_too_large_is_refused_unread(gateway: RunningGateway, path: str) -> None:
     request = head(f"POST {path} HTTP/1.1", f"content-length: {MAX_BODY_BYTES + 1}")
@@ -359,6 +364,22 @@ def test_a_model_name_of_any_length_is_shown_short(gateway: RunningGateway) -> N
     assert len(error["message"]) < 500
 
 
+def test_records_keep_no_more_of_names_that_clients_choose_than_a_line_can_take(
+    gateway: RunningGateway,
+) -> None:
+    with RawClient(gateway.port) as client:
+        client.post(chat("mock-gpt-" + "m" * 50_000, stream=False))
+        assert client.response()[0] == 200
+        wait_until(lambda: (gateway.records[-1].model or "").startswith("mock-gpt-mm"))
+        asked = gateway.records[-1]
+        client.send(head(f"GET /v1/{'p' * (MAX_HEAD_BYTES - 200)} HTTP/1.1"))
+        client.response()
+        wait_until(lambda: gateway.records[-1].path.startswith("/v1/pp"))
+    assert (len(asked.model or ""), len(asked.upstream_model or "")) == (256, 256)
+    assert (asked.model or "").endswith("m…")
+    assert len(gateway.records[-1].path) == 4096
+
+
 @pytest.mark.parametrize("model", ["refused", "nowhere"])
 @pytest.mark.parametrize("stream", [True, False])
 def test_an_upstream_that_is_not_there_is_a_502(gateway: RunningGateway, model: str, stream: bool) -> None:
@@ -564,6 +585,36 @@ def test_a_response_that_breaks_http_is_a_502(answer: bytes, code: str) -> None:
             status, error = refused_chat(gateway, chat(stream=False))
             assert (status, error["code"]) == (502, code)
             wait_until(lambda: gateway.in_flight == 0)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (
+            301,
+            ["location: https://api.example.com/v1/chat/completions"],
+            "redirects to https://api.example.com/v1/",
+        ),
+        (307, ["location: /v1/chat/completions/"], "redirects to /v1/chat/completions/: its base_url"),
+        (304, [], "answered with status 304"),
+    ],
+)
+def test_a_redirect_of_the_upstream_is_a_502_that_says_where_to(
+    status: int, headers: list[str], words: str, stream: bool
+) -> None:
+    def moved(asked: Asked) -> None:
+        asked.body_bytes()
+        asked.answer("\r\n".join([f"HTTP/1.1 {status} X", *headers, "content-length: 0", "", ""]).encode())
+
+    with scripted_upstream(moved) as upstream:
+        table = {"name": "moved", "base_url": upstream.base_url}
+        with running_gateway({"upstreams": [table]}) as gateway:
+            answered, error = refused_chat(gateway, chat(stream=stream))
+            assert (answered, error["code"]) == (502, "upstream_invalid")
+            assert words in error["message"]
+            record = gateway.record()
+            assert (record.outcome, record.upstream_status) == ("invalid", status)
 
 
 @pytest.mark.parametrize("status", [600, 999])

@@ -172,6 +172,18 @@ def test_check_says_what_a_good_configuration_means(mock: RunningMock, tmp_path:
     assert "sk-" not in done.stdout
 
 
+def test_check_shows_names_as_they_are_and_notes_what_is_hardly_meant(
+    mock: RunningMock, tmp_path: Path
+) -> None:
+    rules = ("[ab]*", "*", "gpt-5")
+    more = "".join(f'[[models]]\nname = "{name}"\nupstreams = ["mock"]\n' for name in rules)
+    done = run("check", "--config", config_for(mock, tmp_path, more=more))
+    assert done.returncode == 0, done.stderr
+    assert "  model [ab]*: mock\n" in done.stdout
+    assert "  note: models[2]: gpt-5 never comes to it, since models[1] (*) matches first\n" in done.stdout
+    assert done.stdout.count("note:") == 1
+
+
 def test_check_names_every_wrong_key_its_path_and_the_nearest(mock: RunningMock, tmp_path: Path) -> None:
     path = config_for(
         mock, tmp_path, server="drian_s = 3\n", more='force_steam = true\napi_keys = ["env:ABSENT"]\n'
@@ -252,10 +264,15 @@ def test_the_mocks_list_names_every_fault() -> None:
         assert re.search(rf"^{name}\b", done.stdout, re.MULTILINE), name
 
 
-def test_a_mock_with_an_unknown_knob_does_not_start() -> None:
-    done = run("mock", "--port", "0", "--set", "ttff=2")
+@pytest.mark.parametrize(
+    ("knob", "word"),
+    [("ttff=2", "ttft"), ("fault=rts", "rst"), ("fault=rst:many", "rst"), ("ttft=x", "ttft")],
+)
+def test_a_mock_with_an_unknown_knob_or_fault_does_not_start(knob: str, word: str) -> None:
+    done = run("mock", "--port", "0", "--set", knob)
     assert done.returncode == 2
-    assert "ttft" in done.stderr
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_port_that_is_taken_is_an_error_in_words(mock: RunningMock, tmp_path: Path) -> None:

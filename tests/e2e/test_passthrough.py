@@ -306,6 +306,60 @@ def test_an_upload_waits_for_an_upstream_that_does_not_read() -> None:
             assert counted == [size]
 
 
+def test_a_slow_upload_is_not_held_against_its_upstream() -> None:
+    def counting(asked: Asked) -> None:
+        asked.respond({"bytes": asked.body_bytes()})
+
+    size = 2 * MIB + 8 * 1000  # what is over 1 MiB is streamed
+    with scripted_upstream(counting) as upstream:
+        table = {"name": "a", "base_url": upstream.base_url, "stream": {"first_event_s": 0.6}}
+        with running_gateway({"upstreams": [table]}) as gateway, RawClient(gateway.port) as client:
+            client.send(upload_head(size) + b"x" * 2 * MIB)
+            for _ in range(8):
+                time.sleep(0.2)
+                client.send(b"x" * 1000)
+            status, _headers, body = client.response()
+            assert (status, msgspec.json.decode(body)) == (200, {"bytes": size})
+
+
+def test_an_upstream_that_stops_reading_an_upload_meets_its_clock() -> None:
+    over = threading.Event()
+
+    def deaf(asked: Asked) -> None:
+        over.wait(10)
+
+    size = 64 * MIB
+    with scripted_upstream(deaf) as upstream:
+        table = {"name": "a", "base_url": upstream.base_url, "stream": {"first_event_s": 0.6}}
+        config = {"upstreams": [table], "server": {"max_body_bytes": 2 * size}}
+        with running_gateway(config) as gateway, RawClient(gateway.port) as client:
+            client.send(upload_head(size))
+            client.socket.settimeout(0.3)
+            send_until_stuck(client.socket, size)
+            client.socket.settimeout(10)
+            status, _headers, body = client.response()
+            assert status == 504
+            assert msgspec.json.decode(body)["error"]["code"] == "upstream_timeout_first_event"
+        over.set()
+
+
+@pytest.mark.parametrize(("model", "status"), [("mock-gpt?tokens=2", 200), ("fault-http-400", 400)])
+def test_the_clocks_of_an_answer_begin_when_its_request_has_come(
+    mock: RunningMock, model: str, status: int
+) -> None:
+    stream = {"first_event_s": 0.6, "commit_after_s": 0.6, "total_s": 0.9}
+    config = {"upstreams": [{"name": "mock", "base_url": mock.base_url, "stream": stream}]}
+    body = msgspec.json.encode(chat(model))
+    with running_gateway(config) as gateway, RawClient(gateway.port) as client:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.send(head.encode() + body[:10])
+        time.sleep(1.1)
+        client.send(body[10:])
+        seen, _headers, answer = client.response()
+        assert (seen, b"upstream_timeout" in answer) == (status, False)
+        assert gateway.record().duration_ms > 1000
+
+
 def test_an_upload_that_turns_out_too_large_is_stopped_on_its_way() -> None:
     def lazy(asked: Asked) -> None:
         asked.body_bytes()
@@ -342,6 +396,28 @@ def test_a_client_that_leaves_in_mid_upload_takes_the_upstream_with_it() -> None
             assert ended.wait(5)
             wait_until(lambda: gateway.in_flight == 0)
             assert gateway.record().client_left
+
+
+@pytest.mark.parametrize("mode", ["keep", "drain"])
+def test_half_an_upload_is_not_kept_running_for_a_client_that_left(mode: str) -> None:
+    ended = threading.Event()
+
+    def waiting(asked: Asked) -> None:
+        try:
+            asked.body_bytes()
+        finally:
+            ended.set()
+
+    with scripted_upstream(waiting) as upstream:
+        stream = {"on_disconnect": mode, "first_event_s": 20.0}
+        table = {"name": "waiting", "base_url": upstream.base_url, "stream": stream}
+        with running_gateway({"upstreams": [table]}) as gateway:
+            with RawClient(gateway.port) as client:
+                client.send(upload_head(8 * MIB) + b"x" * (3 * MIB))
+                wait_until(lambda: bool(upstream.heads))
+            assert ended.wait(5)
+            record = gateway.record()
+            assert (record.outcome, record.client_left) == ("client_gone", True)
 
 
 def test_an_answer_that_comes_before_the_body_was_sent_reaches_the_client() -> None:

@@ -106,3 +106,13 @@ def test_every_field_of_a_record_gets_the_drafts_value_of_that_name() -> None:
     record = one.finish(tape, "stop")
     for name in Record.__struct_fields__:
         assert getattr(record, name) == made.get(name, given.get(name)), name
+
+
+def test_what_an_upstream_says_of_its_error_is_kept_short() -> None:
+    made = draft()
+    made.failed(UpstreamReported("x" * 100_000, status=502, type="server_error", code="y" * 100_000))
+    record = made.finish(Tape(0))
+    assert (record.error_message, record.error_code) == ("x" * 4095 + "…", "y" * 255 + "…")
+    made.failed(UpstreamReported("x" * 4096, status=502, type="server_error", code="y" * 256))
+    record = made.finish(Tape(0))
+    assert (record.error_message, record.error_code) == ("x" * 4096, "y" * 256)

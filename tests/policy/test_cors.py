@@ -23,7 +23,14 @@ def test_an_allowed_origin_is_told_so_by_name() -> None:
     headers = dict(cors.headers([(b"host", b"g"), PAGE]))
     assert headers[b"access-control-allow-origin"] == b"https://app.example.com"
     assert b"x-request-id" in headers[b"access-control-expose-headers"]
-    assert b"retry-after" in headers[b"access-control-expose-headers"]
+    exposed = headers[b"access-control-expose-headers"].split(b", ")
+    assert b"retry-after" in exposed
+    for of in (b"requests", b"tokens"):
+        assert {
+            b"x-ratelimit-limit-" + of,
+            b"x-ratelimit-remaining-" + of,
+            b"x-ratelimit-reset-" + of,
+        } <= set(exposed)
 
 
 def test_an_answer_that_depends_on_the_origin_says_so_to_caches() -> None:

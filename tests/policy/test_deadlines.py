@@ -73,16 +73,16 @@ def test_only_a_clock_that_the_client_has_shortened_is_its_own_affair(
     deadlines: Deadlines, error: GatewayError, waited_s: float, caused: bool
 ) -> None:
     found = deadlines.caused(
-        error, StreamSettings(idle_s=300), arrived_at=1000.0, first_event_by=1000.0 + waited_s
+        error, StreamSettings(idle_s=300), received_at=1000.0, first_event_by=1000.0 + waited_s
     )
     assert found is caused
 
 
-@given(arrived_at=st.floats(0, 1e7), first_event_s=st.floats(0.001, 600))
+@given(received_at=st.floats(0, 1e7), first_event_s=st.floats(0.001, 600))
 def test_it_is_the_clients_clock_whatever_the_moment_rounds_to(
-    arrived_at: float, first_event_s: float
+    received_at: float, first_event_s: float
 ) -> None:
     deadlines = Deadlines(first_event_s=first_event_s)
-    by = deadlines.answer_by(arrived_at)
+    by = deadlines.answer_by(received_at)
     error, settings = FirstEventTimeout("late"), StreamSettings()
-    assert deadlines.caused(error, settings, arrived_at=arrived_at, first_event_by=by)
+    assert deadlines.caused(error, settings, received_at=received_at, first_event_by=by)

@@ -333,3 +333,35 @@ def test_the_head_of_an_attempt_that_is_over_is_waited_for_no_more() -> None:
     armed = table.clock.armed
     table.wait(5)
     assert table.clock.armed == armed
+
+
+# ── uploads ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_clock_of_the_first_event_stands_still_while_the_client_has_more_to_send() -> None:
+    table = Table(dialect=None, replayable=False, first_event_s=10).connected()
+    table.attempt.awaits_client()
+    table.wait(25)
+    table.attempt.goes_on()
+    table.wait(9)
+    assert not table.relay.finished
+    table.wait(2)
+    assert table.sink.json()["error"]["message"] == "no event came within first_event_s (10 s)"
+
+
+def test_an_upstream_that_answers_during_an_upload_began_before_the_upload_went_on() -> None:
+    table = Table(dialect=None, replayable=False, first_event_s=10).connected()
+    table.attempt.awaits_client()
+    table.wait(5).head(200, JSON).data(b"{")
+    table.attempt.goes_on()
+    assert table.attempt.began_at is not None
+    assert table.attempt.began_at - table.attempt.started == 5
+
+
+def test_the_message_of_an_error_does_not_wait_for_the_upload() -> None:
+    table = Table(dialect=None, replayable=False, failover=Willing(), first_event_s=10).connected()
+    table.head(503, JSON)
+    by = table.attempt.first_event_by
+    table.attempt.awaits_client()
+    table.attempt.goes_on()
+    assert table.attempt.first_event_by == by == table.clock.time() + ERROR_BODY_S

@@ -341,7 +341,8 @@ def test_an_sqlite_file_that_somebody_else_locks_is_away(
         other.execute("BEGIN IMMEDIATE")
         writer(record())
         assert writer.flush(20)
-        assert (writer.counts.failing, writer.counts.spilled) == ("database is locked", 1)
+        assert writer.counts.failing == f"{tmp_path / 'records.db'}: database is locked"
+        assert writer.counts.spilled == 1
         other.execute("COMMIT")
     wait_until(lambda: writer.counts.written == 1)
     assert writer.close(10)
@@ -355,6 +356,7 @@ def test_a_broken_file_is_away_and_records_are_spilled(tmp_path: Path) -> None:
     writer = Writer(store, given)
     writer(record())
     assert writer.flush(20)
-    assert (writer.counts.failing, writer.counts.spilled) == ("file is not a database", 1)
+    assert writer.counts.failing == f"{tmp_path / 'records.db'}: file is not a database"
+    assert writer.counts.spilled == 1
     assert writer.close(10)
     store.close()

@@ -68,8 +68,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     first_event_s: Annotated[
         Seconds,
         Meta(
-            description="From the request to the first real event, or the first byte of a JSON answer. 0 is "
-            "unlimited. Reasoning models think for minutes; heartbeats keep the client waiting meanwhile, "
+            description="From the end of the request to the first real event, or the first byte of a JSON answer. 0 "
+            "is unlimited. Reasoning models think for minutes; heartbeats keep the client waiting meanwhile, "
             "and do not count as events."
         ),
     ] = 600.0

@@ -26,6 +26,8 @@ def read_fields(body: bytes) -> Fields:
 
     Raises `InvalidRequest`.
     """
+    if not body:
+        raise InvalidRequest("the request has no body")
     try:
         return _decode_fields(body)
     except msgspec.ValidationError:

@@ -16,6 +16,21 @@ from sluiceway.observe.outcome import outcome_of
 from sluiceway.observe.record import Record, Try
 from sluiceway.relay.observe import Tape
 
+# Clients choose paths and models, upstreams what they say of an error; either may be as long as a body may be.
+# A database keeps no more of them, so that a line of the log need not either.
+MAX_NAME_CHARS = 256
+MAX_TEXT_CHARS = 4096
+
+
+def name_of(text: str) -> str:
+    """The text as a record has it, where it is a name."""
+    return text if len(text) <= MAX_NAME_CHARS else text[: MAX_NAME_CHARS - 1] + "…"
+
+
+def text_of(text: str) -> str:
+    """… and where it is more than a name."""
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+
 
 def new_request_id() -> str:
     """A name for a request, unique for all practical purposes; not a secret.
@@ -72,6 +87,7 @@ class Draft(msgspec.Struct):
     model: str | None = None
     upstream: str | None = None
     attempts: list[TryDraft] = msgspec.field(default_factory=list)
+    received_s: float = 0.0  # until it had come, as far as it is held
     queued_s: float = 0.0
     hedged: bool = False
     continued: int = 0
@@ -99,10 +115,15 @@ class Draft(msgspec.Struct):
     traceparent: str | None = None
     answering: TryDraft | None = None  # the attempt that answers, or is the last to have been asked
 
+    @property
+    def received_at(self) -> float:
+        """The zero of all clocks: how long a client takes to send its request says nothing about any upstream."""
+        return self.arrived_at + self.received_s
+
     def failed(self, error: GatewayError) -> None:
         """Why the request failed."""
-        self.error_code = code_of(error, self.upstream_status)
-        self.error_message = error.message
+        self.error_code = name_of(code_of(error, self.upstream_status))
+        self.error_message = text_of(error.message)
         self.own_error = not isinstance(error, UpstreamReported)
 
     def finish(self, tape: Tape, finish_reason: str | None = None) -> Record:

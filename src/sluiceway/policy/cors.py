@@ -13,8 +13,15 @@ from sluiceway.wire.http import Headers, get_header
 # How long a browser may remember the answer to a preflight; two hours is the most that Chromium keeps.
 PREFLIGHT_MAX_AGE_S = 7200
 
+_OF_A_LIMIT = (b"limit", b"remaining", b"reset")
 _METHODS = b"GET, POST, PUT, PATCH, DELETE"
-_EXPOSED = b"x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests"
+# All that tells a page whom to ask and when to try again: the gateway's own, which may be the upstream's.
+_EXPOSED = b", ".join(
+    [
+        b"x-request-id, retry-after",
+        *(b"x-ratelimit-%b-%b" % (what, of) for of in (b"requests", b"tokens") for what in _OF_A_LIMIT),
+    ]
+)
 
 
 class Cors:

@@ -22,7 +22,8 @@ _CLOCKS = {
 
 
 class Deadlines(msgspec.Struct, frozen=True):
-    """Seconds; None where the client did not say. `first_event_s` counts from the request, all attempts included."""
+    """Seconds; None where the client did not say. `first_event_s` counts from when the request was received, all
+    attempts included."""
 
     first_event_s: float | None = None
     idle_s: float | None = None
@@ -40,12 +41,12 @@ class Deadlines(msgspec.Struct, frozen=True):
         }
         return msgspec.structs.replace(settings, **lowered) if lowered else settings
 
-    def answer_by(self, arrived_at: float) -> float:
+    def answer_by(self, received_at: float) -> float:
         """Until when the first event has to be there; infinite if the client did not say."""
-        return math.inf if self.first_event_s is None else arrived_at + self.first_event_s
+        return math.inf if self.first_event_s is None else received_at + self.first_event_s
 
     def caused(
-        self, error: GatewayError, settings: StreamSettings, *, arrived_at: float, first_event_by: float
+        self, error: GatewayError, settings: StreamSettings, *, received_at: float, first_event_by: float
     ) -> bool:
         """Whether a clock that the client has shortened ran out: that says nothing about the upstream.
 
@@ -54,7 +55,7 @@ class Deadlines(msgspec.Struct, frozen=True):
         """
         if isinstance(error, FirstEventTimeout):
             return first_event_by >= self.answer_by(
-                arrived_at
+                received_at
             )  # moments: a difference of two would be rounded
         return isinstance(error, IdleTimeout) and self.lower(settings).idle_s != settings.idle_s
 

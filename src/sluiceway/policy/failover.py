@@ -8,14 +8,14 @@ from sluiceway.config.server_settings import FailoverSettings
 
 
 class Budget:
-    """The attempts of one request. `arrived_at` and `now`: the loop's seconds."""
+    """The attempts of one request. `received_at` and `now`: the loop's seconds."""
 
-    __slots__ = ("_arrived_at", "_pauses", "_settings", "attempts")
+    __slots__ = ("_pauses", "_received_at", "_settings", "attempts")
 
-    def __init__(self, settings: FailoverSettings, arrived_at: float) -> None:
+    def __init__(self, settings: FailoverSettings, received_at: float) -> None:
         self.attempts = 0  # that were begun
         self._settings = settings
-        self._arrived_at = arrived_at
+        self._received_at = received_at
         self._pauses = 0
 
     def spent(self, now: float) -> bool:
@@ -23,7 +23,7 @@ class Budget:
         settings = self._settings
         if self.attempts >= settings.max_attempts:
             return True
-        return bool(settings.max_s) and now >= self._arrived_at + settings.max_s
+        return bool(settings.max_s) and now >= self._received_at + settings.max_s
 
     def pause_s(self, random: Callable[[], float]) -> float:
         """How long to wait before the same upstream and key are asked again.

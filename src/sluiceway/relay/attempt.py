@@ -64,6 +64,7 @@ class Attempt:
     `ended`: its body came to a clean end."""
 
     __slots__ = (
+        "_answer_by",
         "_blank_bytes",
         "_clocks",
         "_relay",
@@ -113,9 +114,8 @@ class Attempt:
         self.settings = settings
         self.notify = notify
         self.started = started
-        self.first_event_by = min(
-            answer_by, started + settings.first_event_s if settings.first_event_s else NEVER
-        )
+        self._answer_by = answer_by
+        self.first_event_by = self._first_event_by()
         self.write = relay.write
         self.note: Callable[[float, bytes], None] = relay.tape.wrote_bytes
         self.preface = preface
@@ -146,6 +146,24 @@ class Attempt:
         if self._clocks.paused:
             upstream.pause()
 
+    # ── from whoever sends the request ──────────────────────────────────────────────────────────────
+
+    def awaits_client(self) -> None:
+        """The client has more to send: until it does, the upstream can't answer, and its clock stands still."""
+        if not isinstance(self.body, ErrorBody):
+            self.first_event_by = self._answer_by
+
+    def goes_on(self) -> None:
+        """More of the request came, and goes up: the upstream's time begins anew, unless it answers already."""
+        if not self.began and not isinstance(self.body, ErrorBody):
+            self.started = self._time()
+            self.first_event_by = self._first_event_by()
+            self._relay.rearm()
+
+    def _first_event_by(self) -> float:
+        first_event_s = self.settings.first_event_s
+        return min(self._answer_by, self.started + first_event_s if first_event_s else NEVER)
+
     # ── from the upstream ───────────────────────────────────────────────────────────────────────────
 
     def on_head(self, head: ResponseHead) -> None:
@@ -158,6 +176,8 @@ class Attempt:
         if head.status > MAX_STATUS:
             message = f"the upstream answered with status {head.status}, which HTTP does not have"
             self._fail(UpstreamInvalid(message))
+        elif crossing is not None and 300 <= head.status < 400:
+            self._fail(_redirected(head))
         elif not 200 <= head.status < 300:
             if relay.needs_words(self):
                 reader = relay.plan.errors if crossing is None else crossing
@@ -317,3 +337,11 @@ class Attempt:
         else:
             self.body = HeldBody(crossing, settings.max_answer_bytes)
         return self.body, start
+
+
+def _redirected(head: ResponseHead) -> UpstreamInvalid:
+    """No answer of these APIs is elsewhere: clients would go there without the gateway, and mostly with a GET."""
+    location = get_header(head.headers, b"location").decode("latin-1")[:200]
+    if not location:
+        return UpstreamInvalid(f"the upstream answered with status {head.status}")
+    return UpstreamInvalid(f"the upstream redirects to {location}: its base_url has to lead there by itself")

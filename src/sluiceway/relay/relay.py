@@ -74,7 +74,7 @@ class Relay:
         self.tape = tape = tape or Tape(0)
         self.time = time = clock.time
         self.write = sink.write
-        self.clocks = Clocks(plan.settings, record.arrived_at)
+        self.clocks = Clocks(plan.settings, record.received_at)
         self.finished = False
         self.on_over: Callable[[], object] = nothing
         self._delivery = Delivery(plan, sink, time, record, tape)
@@ -93,7 +93,7 @@ class Relay:
     # ── life ────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """The clocks run from here on; `record.arrived_at` is their zero."""
+        """The clocks run from here on; `record.received_at` is their zero."""
         self._delivery.sink.listen(self)
         if self.finished:
             return

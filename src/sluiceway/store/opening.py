@@ -73,8 +73,20 @@ class Store:
         """One transaction that reads. Raises `StoreAway`."""
         if self.file is not None and not self.file.exists():  # SQLite would make an empty one
             raise StoreAway(f"{self.file}: there is no such file")
-        with translated(), self._connected(READ_ANSWER_S, reads=True) as connection:
+        with self.translated(), self._connected(READ_ANSWER_S, reads=True) as connection:
             yield connection
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """SQLAlchemy's errors within become `StoreAway`, in one line."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StoreAway(self.in_words(error)) from error
+
+    def in_words(self, error: BaseException) -> str:
+        """What is wrong with the database, in one line. PostgreSQL names its host itself, SQLite no file."""
+        return in_words(error) if self.file is None else f"{self.file}: {in_words(error)}"
 
     def make_file(self) -> None:
         """SQLite: make the file, for its owner alone, as it may hold what clients asked. Raises `OSError`."""
@@ -126,15 +138,6 @@ class Store:
         finally:
             with self._lock:
                 del self._reading[thread]
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """SQLAlchemy's errors within become `StoreAway`, in one line."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreAway(in_words(error)) from error
 
 
 def in_words(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from sluiceway.observe.captured import Captured
 from sluiceway.observe.record import Record
 from sluiceway.store.inserting import Inserter, Item, Written
 from sluiceway.store.migrations import upgrade
-from sluiceway.store.opening import Store, StoreError, in_words
+from sluiceway.store.opening import Store, StoreError
 from sluiceway.store.retention import clean
 from sluiceway.store.rows import size_of
 from sluiceway.store.spill import Spill, SpilledFile
@@ -285,7 +285,7 @@ class Writer:
         return True
 
     def _is_away(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, StoreError) else in_words(error)
+        reason = str(error) if isinstance(error, StoreError) else self._store.in_words(error)
         if self._failing is None:
             log.error("the database of records can't be used, it is tried again and again: %s", reason)
         self._failing = reason

@@ -14,7 +14,7 @@ from sluiceway.config.kinds import OTHER
 from sluiceway.config.upstream_settings import FailureName
 from sluiceway.continuation import Continuation
 from sluiceway.errors import GatewayError, Overloaded, RateLimited, UpstreamReported, code_of
-from sluiceway.observe.draft import Draft, TryDraft
+from sluiceway.observe.draft import Draft, TryDraft, name_of
 from sluiceway.outbound import Request
 from sluiceway.policy.cooldown import parse_retry_after
 from sluiceway.policy.deadlines import Deadlines
@@ -79,7 +79,7 @@ class Prospects:
             None if route.affinity is None else route.affinity.of(request.headers, key_name, request.parsed)
         )
         self._tried: dict[tuple[str, int | None], FailureName] = {}
-        self.budget = Budget(runtime.settings.failover, record.arrived_at)
+        self.budget = Budget(runtime.settings.failover, record.received_at)
         self.model = route.rewrite_to or request.model
         self.candidates: Sequence[Candidate] = route.candidates
         if request.model is None and request.dialect is None and request.path not in _ANYWHERE:
@@ -164,14 +164,15 @@ class Prospects:
         entry.status = head.status if head is not None else None
         kind = self._kind_of(attempt, error)
         if error is not None and not isinstance(error, UpstreamReported):
-            entry.error_code = code_of(error, entry.status)
+            entry.error_code = name_of(code_of(error, entry.status))
         if kind is None:
             if attempt.began_at is not None:
                 pick.succeeded(attempt.began_at - attempt.started, now)
             elif head is not None:
                 pick.succeeded(None, now)  # it answered, if only to refuse what the client asked
             return None
-        entry.error_code = code_of(error, entry.status) if error is not None else f"upstream_{entry.status}"
+        told = code_of(error, entry.status) if error is not None else f"upstream_{entry.status}"
+        entry.error_code = name_of(told)
         status = error.status if isinstance(error, UpstreamReported) else entry.status
         retry_after_s = parse_retry_after(head.headers, time.time()) if head is not None else None
         pick.failed(kind, now, status=status, model=self.model, retry_after_s=retry_after_s)
@@ -188,8 +189,10 @@ class Prospects:
         if self._deadlines is not None:
             dialect = self._request.dialect
             settings = _pick_of(attempt).settings.stream[dialect.name if dialect is not None else OTHER]
-            arrived_at, first_event_by = self._record.arrived_at, attempt.first_event_by
-            if self._deadlines.caused(error, settings, arrived_at=arrived_at, first_event_by=first_event_by):
+            received_at, first_event_by = self._record.received_at, attempt.first_event_by
+            if self._deadlines.caused(
+                error, settings, received_at=received_at, first_event_by=first_event_by
+            ):
                 return None
         return kind_of(error, own_key=self._own_key(attempt), empty=attempt.ended and not attempt.began)
 

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from sluiceway.store.opening import Store, StoreAway, StoreError, translated
+from sluiceway.store.opening import Store, StoreAway, StoreError
 from sluiceway.store.tables import HEAD
 
 FOLDER: Final = Path(__file__).parent
@@ -34,7 +34,7 @@ def upgrade(store: Store) -> str | None:
         store.make_file()
     except OSError as error:
         raise StoreAway(f"{store.file}: {error.strerror or error}") from error
-    with translated():
+    with store.translated():
         _use_wal(store)
         with store.writing() as connection:
             found = _version(connection)
