@@ -13,7 +13,7 @@ from sluiceway.listener import let_nobody_in, listen, listen_for
 HOST = "127.0.0.1"
 
 
-def connect(port: int, timeout_s: float = 5.0) -> socket.socket:
+def connect(port: int, timeout_s: float = 30.0) -> socket.socket:
     return socket.create_connection((HOST, port), timeout=timeout_s)
 
 

@@ -77,7 +77,7 @@ def playing(original: Original) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}/v1"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(30)
 
 
 # ── what may be replayed ────────────────────────────────────────────────────────────────────────────
@@ -208,7 +208,7 @@ def test_what_is_no_http_is_an_error() -> None:
         thread = answering(listener, b"SSH-2.0-x\r\n\r\n")
         with pytest.raises(OSError, match="the answer is no HTTP"):
             send(captured(), f"http://127.0.0.1:{listener.getsockname()[1]}", took=lambda _: None)
-        thread.join(10)
+        thread.join(30)
 
 
 def test_a_request_is_sent_by_tls_if_the_certificate_is_trusted(
@@ -226,7 +226,7 @@ def test_a_request_is_sent_by_tls_if_the_certificate_is_trusted(
         thread = answering(listener, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
         assert send(captured(), url, took=lambda _: None).body == b"{}"
-        thread.join(10)
+        thread.join(30)
 
 
 # ── comparing ───────────────────────────────────────────────────────────────────────────────────────
@@ -362,7 +362,7 @@ def test_several_clients_and_connections_that_are_kept_are_served() -> None:
     one = captured()
     with playing(Original(one, 200)) as base_url:
         port = int(base_url.split(":")[2].split("/")[0])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for _ in range(3):
             connection.request("POST", "/v1/chat/completions", b"{}" * 1000)
             assert connection.getresponse().read() == one.response
@@ -520,5 +520,5 @@ def test_the_answer_is_played_until_the_command_is_ended() -> None:
         assert line.startswith("Playing the answer to POST /v1/chat/completions on http://127.0.0.1:")
         got = send(captured(), line.split()[-1], took=lambda _: None)
         process.terminate()
-        process.wait(10)
+        process.wait(30)
     assert got.body == captured().response

@@ -70,7 +70,7 @@ async def nothing_to_read(reason: str) -> Result:
     raise AssertionError(reason)
 
 
-async def until(true: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
@@ -185,7 +185,8 @@ def test_limits_that_a_reload_brings_are_told_too(stand: Stand, caplog: pytest.L
 
 # ── what workers ask for ────────────────────────────────────────────────────────────────────────────
 
-# Asks for something, if it is the first to live; writes down all that it is told, and obeys if `obeys` says so.
+# Asks for something, if it is the first to live, once all `workers` do; writes down all that it is told, and obeys
+# if `obeys` says so.
 ASKING = """
 from sluiceway.orders import Obeyed
 asks, obeys = {asks!r}, {obeys!r}
@@ -193,7 +194,9 @@ try:
     open(here + "/first", "x")
 except FileExistsError:
     asks = b""
-time.sleep(0.3)  # until all are up
+while len(open(here + "/lives").read()) < {workers}:
+    time.sleep(0.01)
+time.sleep(0.3)  # until the supervisor has heard of all of them
 control.sendall(asks)
 seen = b""
 while b"Stop" not in seen:
@@ -217,13 +220,13 @@ def told(stand: Stand, word: bytes) -> int:
 def test_a_drained_upstream_is_told_to_all_and_the_answer_waits_for_them_but_not_for_ever(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, obeys: bool
 ) -> None:
-    monkeypatch.setattr(workers_module, "OBEY_S", 10.0 if obeys else 0.2)
-    stand.does(ASKING.format(asks=encode(SetDrained(7, "mock", True)), obeys=obeys))
+    monkeypatch.setattr(workers_module, "OBEY_S", 30.0 if obeys else 0.5)
+    stand.does(ASKING.format(asks=encode(SetDrained(7, "mock", True)), obeys=obeys, workers=3))
 
     async def main() -> None:
         supervisor = Supervisor(listeners(3), Loaded(Settings()), Path("shared"))
         running = asyncio.create_task(supervisor.run(lambda: None, nothing_to_read))
-        await until(lambda: told(stand, b"Answer"), 5)
+        await until(lambda: told(stand, b"Answer"))
         assert told(stand, b"\xa9upstreams\x91\xa4mock") == 3, "one that was told nothing would not know"
         assert told(stand, b"Answer") == 1, "only who asked is answered"
         supervisor.stop()
@@ -233,7 +236,7 @@ def test_a_drained_upstream_is_told_to_all_and_the_answer_waits_for_them_but_not
 
 
 def test_a_successor_knows_which_upstreams_are_drained_and_how_the_last_reload_went(stand: Stand) -> None:
-    stand.does(ASKING.format(asks=encode(SetDrained(7, "dying", True)), obeys=True))
+    stand.does(ASKING.format(asks=encode(SetDrained(7, "dying", True)), obeys=True, workers=1))
 
     async def main() -> None:
         settings = settings_from({"upstreams": [{"name": "dying", "base_url": "http://h/v1"}]}, {})
@@ -255,7 +258,7 @@ def test_a_successor_knows_which_upstreams_are_drained_and_how_the_last_reload_w
 
 
 def test_a_reload_is_answered_when_all_have_obeyed(stand: Stand) -> None:
-    stand.does(ASKING.format(asks=encode(Reload(7, "dear supervisor")), obeys=True))
+    stand.does(ASKING.format(asks=encode(Reload(7, "dear supervisor")), obeys=True, workers=2))
     reasons: list[str] = []
 
     async def main() -> None:

@@ -73,7 +73,7 @@ def test_cpu_time_and_memory_of_a_gateway_are_read(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench.upstream", str(port)]
     gateway = procs.Process(command, log=tmp_path / "log", cwd=runner.ROOT)
     try:
-        peers.await_ready(gateway, port, "bench-json", within_s=10.0)
+        peers.await_ready(gateway, port, "bench-json", within_s=30.0)
         running = peers.Running(port, gateway.pid, gateway)
         load = runner.drive("any", "self", 1, running, job(port, "json", 2)).metrics
         idle = runner.drive("any", "self", 1, running, job(port, "idle", 20)).metrics

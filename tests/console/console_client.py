@@ -74,7 +74,7 @@ class Exchange:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for it, as pieces come."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not true():
                 self.wrote.clear()
                 await self.wrote.wait()
@@ -136,7 +136,7 @@ class Client:
         """Send a request, and wait for the whole response. `body`: bytes, or what is to be JSON."""
         encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
         exchange = self.begin(method, path, encoded, **headers)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await exchange.task
         start = exchange.start
         return Answer(

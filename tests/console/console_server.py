@@ -35,7 +35,7 @@ class RunningConsole:
         return asyncio.run_coroutine_threadsafe(called(), self._loop).result(5)
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Poll; raises `TimeoutError`."""
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -64,5 +64,5 @@ def running_console(config: dict[str, Any], **deps: Any) -> Iterator[RunningCons
         yield RunningConsole(server, loops[0], known)
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(30)
         assert not thread.is_alive(), "the gateway did not stop"

@@ -44,6 +44,12 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy is not a worker that is stuck."""
+    monkeypatch.setattr(peers, "PATIENCE_S", 30.0)
+
+
 async def asked(folder: Path, worker: int, text: str, part: str = "echo") -> str | None:
     answer = await Siblings(folder).ask(worker, part, msgspec.msgpack.encode(Text(text)))
     return None if answer is None else msgspec.msgpack.decode(answer, type=Text).text
@@ -75,7 +81,7 @@ def test_one_that_is_not_there_or_died_is_not_heard_and_a_successor_is(folder: P
 
 
 def test_one_that_is_stuck_is_left_out_after_a_while(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(peers, "PATIENCE_S", 0.5)
 
     async def scenario() -> None:
         with socket.socket(socket.AF_UNIX) as stuck:
@@ -128,7 +134,8 @@ def test_nothing_stays_open(folder: Path) -> None:
             before = len(os.listdir("/proc/self/fd"))
             for _ in range(20):
                 await asked(folder, 0, "hello")
-            await asyncio.sleep(0.05)
-            assert len(os.listdir("/proc/self/fd")) <= before
+            async with asyncio.timeout(30):
+                while len(os.listdir("/proc/self/fd")) > before:
+                    await asyncio.sleep(0.01)
 
     run(scenario())

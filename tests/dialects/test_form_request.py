@@ -114,9 +114,9 @@ def test_what_follows_the_last_boundary_is_nobodys_business() -> None:
 def test_a_large_file_costs_next_to_nothing() -> None:
     """30 MB in which every other line begins nearly as the boundary does."""
     body = form(part("image", b"\r\n--frontieR\r\n-" * 2_000_000, filename="a.png"), part("model", b"m"))
-    began = time.perf_counter()
+    began = time.thread_time()
     assert read(body).values == {"model": b"m"}
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_large_file_costs_next_to_nothing() -> None:
 def test_no_form_takes_long_to_be_refused(text: bytes, says: str) -> None:
     """The gateway does nothing else meanwhile, and byte by byte this much would take it seconds."""
     body = b"--frontier\r\nname:value" + text * (10_000_000 // len(text))
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(InvalidRequest, match=says):
         read(body)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 # ── what is refused ─────────────────────────────────────────────────────────────────────────────────

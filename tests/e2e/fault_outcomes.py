@@ -92,6 +92,21 @@ OUTCOMES: dict[str, tuple[Outcome, Outcome]] = {
 }
 
 
+def clocks(spec: str, *, stream: bool) -> dict[str, float]:
+    """The clock that ends that fault, in s, and no other: on a slow machine another one might run out first."""
+    first_event, idle, total = {"first_event_s": 0.8}, {"idle_s": 0.6}, {"total_s": 2.0}
+    match spec:
+        case "silent" | "pings-only:0.05":
+            return first_event
+        case "stall" | "stall:9":
+            return idle
+        case "stall-between":
+            return idle if stream else first_event
+        case "endless-body":
+            return total
+    return {}
+
+
 def tell(client: RawClient) -> tuple[int, dict[str, str], bytes]:
     """One response, its middle left out where it is larger than any honest one."""
     status, headers = client.read_head()

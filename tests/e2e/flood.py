@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from sluiceway.mock.testing import RunningMock
+
 
 class Ends(Counter[str]):
     """How requests ended. Good: `ok`, `told to leave` (503 and `connection: close`), `refused` (no connection),
@@ -112,6 +114,18 @@ def end_of(error: Exception) -> str:
             return "truncated"
         case _:
             return repr(error)
+
+
+def asked_so_far(mock: RunningMock) -> int:
+    """The number of the latest request."""
+    return mock.last.number if mock.requests else 0
+
+
+def begun(mock: RunningMock, before: int) -> int:
+    """How many streams after that one the provider has begun to answer, as long as it remembers all of them."""
+    return sum(
+        request.stream and request.bytes_written > 0 for request in mock.requests if request.number > before
+    )
 
 
 async def one(port: int, body: dict[str, Any], ends: Ends, key: str = "") -> None:

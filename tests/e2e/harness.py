@@ -22,6 +22,9 @@ from sluiceway.observe.record import Record
 from sluiceway.server import GatewayServer, bound_port, build_server
 from sluiceway.watching import watching
 
+# How long a test waits for what has to come. It costs nothing when all goes well, and a machine may be slow.
+PATIENCE_S = 30.0
+
 
 class RunningGateway:
     """`url` has no path; `base_url` ends in `/v1`; `records` are the requests that are over, oldest first."""
@@ -34,12 +37,12 @@ class RunningGateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.base_url = f"{self.url}/v1"
 
-    def record(self, timeout_s: float = 5.0) -> Record:
+    def record(self, timeout_s: float = PATIENCE_S) -> Record:
         """The latest record; waits for the first one."""
         wait_until(lambda: bool(self.records), timeout_s)
         return self.records[-1]
 
-    def record_of(self, model: str, timeout_s: float = 5.0) -> Record:
+    def record_of(self, model: str, timeout_s: float = PATIENCE_S) -> Record:
         """The latest record of that model, which tests that share a gateway name each for themselves; waits
         for it, since a client has its answer before the record is there."""
         wait_until(lambda: any(record.model == model for record in self.records), timeout_s)
@@ -67,7 +70,7 @@ class RunningGateway:
         settings = settings_from(with_free_port(config), {})
         self.call(lambda: self.server.gateway.apply(settings, stored))
 
-    def call(self, function: Callable[[], object], timeout_s: float = 5.0) -> None:
+    def call(self, function: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         """Have it called in the gateway's own loop, and wait for that."""
 
         async def called() -> None:
@@ -76,7 +79,7 @@ class RunningGateway:
         asyncio.run_coroutine_threadsafe(called(), self._loop).result(timeout_s)
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Poll; raises `TimeoutError`."""
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -114,7 +117,7 @@ def running_gateway(
             yield RunningGateway(server, records, loops[0])
         finally:
             server.should_exit = True
-            thread.join(15)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive(), "the gateway did not stop"
 
 
@@ -148,7 +151,7 @@ def gateway_and_mock(
 class RawClient:
     """A socket that speaks HTTP by hand, for what no well-behaved client does."""
 
-    def __init__(self, port: int, timeout_s: float = 10.0) -> None:
+    def __init__(self, port: int, timeout_s: float = PATIENCE_S) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.received = b""
 

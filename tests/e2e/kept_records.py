@@ -38,7 +38,7 @@ def sqlite(file: Path) -> Database:
     """That file."""
 
     def run(statement: str) -> Rows:
-        with closing(sqlite3.connect(file, timeout=10)) as connection, connection:
+        with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
             return connection.execute(statement).fetchall()
 
     return run
@@ -58,7 +58,7 @@ def kept(database: Database) -> set[str]:
     return names
 
 
-def expect(database: Database, wanted: set[str], timeout_s: float = 20.0) -> None:
+def expect(database: Database, wanted: set[str], timeout_s: float = 30.0) -> None:
     """Wait until all of these are there, and nothing else is."""
     eventually(lambda: len(kept(database)) >= len(wanted), timeout_s)
     assert kept(database) == wanted

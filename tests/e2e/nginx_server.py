@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trustme
 
-STARTS_WITHIN_S = 10.0
+STARTS_WITHIN_S = 30.0
 SITE = Path(__file__).parents[2] / "deploy" / "nginx" / "sluiceway.conf"
 
 # Off the path of those who are not root, where Debian puts it.
@@ -116,7 +116,7 @@ def running_nginx(
             yield NginxServer(port, ssl.create_default_context(cafile=ca_file), ca_file, folder)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 def free_port() -> int:

@@ -31,7 +31,7 @@ class Process:
         assert found, self.line
         self.port = int(found[1])
 
-    def read_line(self, timeout_s: float = 20.0) -> bytes:
+    def read_line(self, timeout_s: float = 40.0) -> bytes:
         """The next line of stdout."""
         assert self.process.stdout is not None
         while b"\n" not in self._printed:
@@ -50,7 +50,7 @@ class Process:
     def stop(self) -> tuple[int, str, str]:
         """SIGTERM; the exit code, what was left of stdout, and stderr."""
         self.process.terminate()
-        out, _ = self.process.communicate(timeout=20)
+        out, _ = self.process.communicate(timeout=40)
         return self.process.returncode, (self._printed + out).decode(), self.errors()
 
 

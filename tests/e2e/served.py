@@ -19,7 +19,7 @@ from flood import Ends, connected, end_of
 from harness import chat
 from processes import ENVIRONMENT, Process, running
 
-COMMAND_S = 30.0
+COMMAND_S = 50.0
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def asking(
     """A request on a connection of its own, and its response while it comes. `body`: bytes, or what becomes JSON."""
     encoded = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
     json = {"content-type": "application/json"} if method != "GET" else {}
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, encoded, {**json, **(headers or {})})
         yield connection.getresponse()
@@ -133,7 +133,7 @@ class Load:
         self.answered: dict[str, float] = {}
         self.ends = Ends()
 
-    def since(self, count: int, timeout_s: float = 20.0) -> None:
+    def since(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until so many more were answered."""
         goal = len(self.answered) + count
         eventually(lambda: len(self.answered) >= goal or self.ends.over, timeout_s)
@@ -172,5 +172,5 @@ def under_load(port: int, *, clients: int = 6, pause_s: float = 0.01) -> Iterato
         yield load
     finally:
         load.ends.over = True
-        thread.join(20)
+        thread.join(30)
         assert not thread.is_alive(), "clients hang"

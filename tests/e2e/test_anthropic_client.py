@@ -86,10 +86,10 @@ def test_raw_events_come_in_the_apis_order(client: anthropic.Anthropic, upstream
 def test_pings_are_taken_even_before_the_message_starts(
     client: anthropic.Anthropic, pair: tuple[RunningGateway, RunningMock]
 ) -> None:
-    with client.messages.stream(model="slow-m?ttft=0.4", max_tokens=100, messages=HELLO) as stream:
+    with client.messages.stream(model="slow-m?ttft=0.8", max_tokens=100, messages=HELLO) as stream:
         message = stream.get_final_message()
     assert text_of(message)
-    record = pair[0].record_of("slow-m?ttft=0.4")
+    record = pair[0].record_of("slow-m?ttft=0.8")
     assert record.committed_by == "silence"
     assert record.heartbeats >= 3
 

@@ -25,7 +25,7 @@ from sluiceway.mock.settings import MockSettings
 from sluiceway.mock.testing import RunningMock, running_mock
 from sluiceway.wire.sse import parse_events
 
-# On a busy machine, from a record's arrival in the database to that of its bodies.
+# After bodies that were kept have come, for those that should not come.
 REDACTED_S = 0.7
 
 ON = {"x-sluiceway-capture": "on"}
@@ -80,11 +80,13 @@ def as_quiet(**more: str) -> dict[str, str]:
     return {"authorization": f"Bearer {OTHER_KEY}", **more}
 
 
-def captures(process: Process, replies: dict[str, Reply]) -> dict[str, Any]:
-    """What was kept of them, without those of which nothing was."""
+def captures(process: Process, replies: dict[str, Reply], *awaited: str) -> dict[str, Any]:
+    """What was kept of them, without those of which nothing was; `awaited` are waited for."""
     paths = {name: f"/api/records/{reply.request_id}" for name, reply in replies.items()}
     eventually(lambda: all(ask(process.port, "GET", path).status == 200 for path in paths.values()))
-    time.sleep(REDACTED_S)  # bodies are written after records: it takes its time to redact them
+    for name in awaited:  # bodies are written after records: it takes its time to redact them
+        captured(process, replies[name])
+    time.sleep(REDACTED_S)
     found = {name: ask(process.port, "GET", f"{path}/capture") for name, path in paths.items()}
     return {name: reply.json for name, reply in found.items() if reply.status == 200}
 
@@ -109,7 +111,7 @@ def test_what_a_key_or_a_header_asks_for_is_kept_and_nothing_else(
         "nobody asks": completion(gateway.port, headers=as_quiet()),
     }
     assert not any(name.startswith("x-sluiceway") for name, _ in mock.last.headers)
-    kept = captures(gateway, asked)
+    kept = captures(gateway, asked, "the key asks", "the header asks")
     assert list(kept) == ["the key asks", "the header asks"]
     for name, stream in (("the key asks", False), ("the header asks", True)):
         found, reply = kept[name], asked[name]
@@ -134,15 +136,15 @@ def test_an_error_that_the_gateway_made_is_kept_like_an_answer(gateway: Process)
 def test_all_means_whoever_does_not_object_and_off_means_nobody(mock: RunningMock, tmp_path: Path) -> None:
     with keeping(mock, tmp_path, 'mode = "all"') as process:
 
-        def kept() -> list[str]:
+        def kept(*awaited: str) -> list[str]:
             asked = {
                 "plain": completion(process.port),
                 "on": completion(process.port, headers=ON),
                 "off": completion(process.port, headers=OFF),
             }
-            return list(captures(process, asked))
+            return list(captures(process, asked, *awaited))
 
-        assert kept() == ["plain", "on"]
+        assert kept("plain", "on") == ["plain", "on"]
         file = tmp_path / "sluiceway.toml"
         file.write_text(file.read_text().replace('mode = "all"', 'mode = "off"'))
         assert ask(process.port, "POST", "/api/config/reload", {}).json["ok"] is True
@@ -256,7 +258,7 @@ def playing(folder: Path, request_id: str) -> Iterator[str]:
             yield found[0]
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 Pieces = list[tuple[float, dict[str, Any]]]
@@ -264,7 +266,7 @@ Pieces = list[tuple[float, dict[str, Any]]]
 
 def streamed(base_url: str, key: str, model: str) -> Pieces:
     """What the real client makes of an answer: when each chunk came, in seconds since the first, and the chunk."""
-    with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=20) as client:
+    with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=40) as client:
         messages: list[Any] = [{"role": "user", "content": "hello"}]
         pieces: Pieces = []
         for chunk in client.chat.completions.create(model=model, messages=messages, stream=True):
@@ -280,16 +282,17 @@ def latest(process: Process) -> str:
 
 def test_a_real_client_gets_a_kept_answer_again_at_its_pace(gateway: Process, folder: Path) -> None:
     before = latest(gateway)
-    original = streamed(f"http://127.0.0.1:{gateway.port}/v1", CLIENT_KEY, "mock-gpt?tokens=10&tps=10")
+    original = streamed(f"http://127.0.0.1:{gateway.port}/v1", CLIENT_KEY, "mock-gpt?tokens=20&tps=10")
     eventually(lambda: latest(gateway) != before)
     with playing(folder, latest(gateway)) as url:
         again = streamed(url, "any", "whatever-it-is-called")
         other = ask(int(url.split(":")[2].split("/")[0]), "POST", "/v1/messages", {"anything": 1})
     assert [chunk for _, chunk in again] == [chunk for _, chunk in original]
-    # No sooner than then: a tenth of a second between two tokens, but for what a clock is off.
-    assert again[-1][0] > 0.8
+    # No sooner than then: a tenth of a second between two tokens, but for what a clock
+    # is off, and for a first one that was late.
+    assert again[-1][0] > 1.0
     halfway = len(again) // 2
-    assert again[halfway][0] > 0.3
+    assert again[halfway][0] > 0.4
     assert other.body.endswith(b"data: [DONE]\n\n"), "whatever it is asked"
 
 

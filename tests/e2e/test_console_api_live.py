@@ -82,7 +82,7 @@ def record(port: int, request_id: str) -> Any:
     return get(port, path)
 
 
-def follow(response: http.client.HTTPResponse, until_s: float = 20.0) -> Iterator[Any]:
+def follow(response: http.client.HTTPResponse, until_s: float = 40.0) -> Iterator[Any]:
     """The events of a live view as they come: their data."""
     parser, deadline = SseParser(0), time.monotonic() + until_s
     while piece := response.read1(65536):
@@ -204,19 +204,19 @@ def test_a_running_stream_is_in_the_list_and_grows(gateway: Process) -> None:
 
 
 def test_a_timeline_is_followed_live_to_the_end_and_says_what_the_client_got(gateway: Process) -> None:
-    with running_stream(gateway.port, tokens=20, tps=20) as stream:
+    with running_stream(gateway.port, tokens=40, tps=20) as stream:
         request_id = stream.headers["x-request-id"]
         with asking(gateway.port, "GET", f"/api/streams/{request_id}/events") as view:
             assert view.headers["content-type"].startswith("text/event-stream")
             timelines = list(follow(view))
         body = stream.read()
-    assert len(timelines) > 5, "it is told while it grows"
+    assert len(timelines) > 3, "it is told while it grows"
     seen = [event for timeline in timelines for event in timeline["events"]]
     count = 1 + body.count(b"\n\n")
     assert [event["number"] for event in seen] == list(range(count))
     moments = [event["ms"] for event in seen]
     assert moments == sorted(moments)
-    assert moments[-1] - moments[0] > 700
+    assert moments[-1] - moments[0] > 1000
     last = timelines[-1]
     assert [one["summary"]["outcome"] for one in timelines] == [None] * (len(timelines) - 1) + ["ok"]
     assert (last["summary"]["events"], last["summary"]["finish_reason"]) == (count, "stop")

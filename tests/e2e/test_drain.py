@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flood import Ends, again_and_again, connected, end_of, one
+from flood import Ends, again_and_again, asked_so_far, begun, connected, end_of, one
 from harness import RawClient, chat, wait_until
 from processes import Process, running, write_config
 
@@ -31,28 +31,34 @@ def gateway(mock: RunningMock, folder: Path, server: str) -> Iterator[Process]:
         yield process
 
 
-def under_load(process: Process, model: str, streams: int = STREAMS) -> dict[str, Ends]:
-    """Streams, requests on kept connections, with and without a pause, and on new ones; then SIGTERM."""
+def under_load(process: Process, mock: RunningMock, model: str, streams: int = STREAMS) -> dict[str, Ends]:
+    """Streams; once they run, requests on kept connections, with and without a pause, and on new ones; SIGTERM."""
     ends = {name: Ends() for name in ("streams", "kept", "pausing", "new")}
+    before = asked_so_far(mock)
 
     async def main() -> None:
         json = chat("mock-gpt?tokens=2", stream=False)
-        running_streams = [one(process.port, chat(model), ends["streams"]) for _ in range(streams)]
-        others = [
+        running_streams = asyncio.gather(
+            *(one(process.port, chat(model), ends["streams"]) for _ in range(streams))
+        )
+        while begun(mock, before) < streams:
+            await asyncio.sleep(0.02)
+        others = asyncio.gather(
             *(again_and_again(process.port, json, ends["kept"], keep=True) for _ in range(4)),
             *(
                 again_and_again(process.port, json, ends["pausing"], keep=True, pause_s=0.05)
                 for _ in range(20)
             ),
             *(again_and_again(process.port, json, ends["new"], keep=False) for _ in range(8)),
-        ]
-        clients = asyncio.gather(*running_streams, *others)
-        await asyncio.sleep(1.0)
+        )
+        while not all(ends[name]["ok"] for name in ("kept", "pausing", "new")):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
         process.process.terminate()
-        await clients
+        await asyncio.gather(running_streams, others)
 
-    asyncio.run(asyncio.wait_for(main(), 40))
-    assert process.process.wait(10) == 0
+    asyncio.run(asyncio.wait_for(main(), 50))
+    assert process.process.wait(30) == 0
     return ends
 
 
@@ -63,7 +69,7 @@ def test_under_load_streams_end_well_and_all_else_is_answered_or_refused(
     mock: RunningMock, tmp_path: Path
 ) -> None:
     with gateway(mock, tmp_path, "drain_s = 20") as process:
-        ends = under_load(process, "mock-gpt?tokens=30&tps=10")
+        ends = under_load(process, mock, "mock-gpt?tokens=30&tps=10")
         assert ends["streams"] == {"ok": STREAMS}
         for name in ("kept", "pausing", "new"):
             assert ends[name].bad == {}, name
@@ -74,7 +80,7 @@ def test_under_load_streams_end_well_and_all_else_is_answered_or_refused(
 
 def test_under_load_streams_that_take_too_long_end_in_band(mock: RunningMock, tmp_path: Path) -> None:
     with gateway(mock, tmp_path, "drain_s = 1") as process:
-        ends = under_load(process, "fault-stall")
+        ends = under_load(process, mock, "fault-stall")
         assert ends["streams"] == {"in-band error": STREAMS}
         for name in ("kept", "pausing", "new"):
             assert ends[name].bad == {}, name
@@ -84,7 +90,7 @@ def test_under_load_without_streams_it_is_over_quickly_and_still_nobody_is_cut(
     mock: RunningMock, tmp_path: Path
 ) -> None:
     with gateway(mock, tmp_path, "drain_s = 20") as process:
-        ends = under_load(process, "mock-gpt?tokens=2", streams=1)
+        ends = under_load(process, mock, "mock-gpt?tokens=2", streams=1)
         for name in ("streams", "kept", "pausing", "new"):
             assert ends[name].bad == {}, name
 
@@ -101,9 +107,9 @@ def test_connections_that_nobody_accepted_yet_are_answered(mock: RunningMock, tm
             process.process.terminate()
             await tasks
 
-        asyncio.run(asyncio.wait_for(main(), 30))
+        asyncio.run(asyncio.wait_for(main(), 50))
         assert ends.bad == {}
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 # ── one at a time ───────────────────────────────────────────────────────────────────────────────────
@@ -118,7 +124,7 @@ def test_an_idle_connection_is_closed_and_not_reset(mock: RunningMock, tmp_path:
             assert never_spoke.socket.recv(1) == b""
             assert kept.socket.recv(1) == b""
             kept.post(chat(stream=False))  # too late: it is thrown away, and the connection still ends well
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 def test_the_answer_to_a_request_that_comes_while_draining_tells_the_client_to_leave(
@@ -128,7 +134,7 @@ def test_the_answer_to_a_request_that_comes_while_draining_tells_the_client_to_l
         with RawClient(process.port) as streaming, RawClient(process.port) as kept:
             kept.post(chat(stream=False))
             assert "connection" not in kept.response()[1]
-            streaming.post(chat("mock-gpt?tokens=30&tps=10"))
+            streaming.post(chat("mock-gpt?tokens=40&tps=10"))
             streaming.read_until(b"\n\n")
             process.process.terminate()
             wait_until(lambda: not accepts(process.port))
@@ -143,7 +149,7 @@ def test_the_answer_to_a_request_that_comes_while_draining_tells_the_client_to_l
             streaming.post(chat(stream=False))
             status, headers, _body = streaming.response()
             assert (status, headers["connection"]) == (503, "close")
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 def test_a_health_check_while_draining_is_told_on_its_kept_connection(
@@ -153,14 +159,14 @@ def test_a_health_check_while_draining_is_told_on_its_kept_connection(
         with RawClient(process.port) as streaming, RawClient(process.port) as kept:
             kept.send(b"GET /readyz HTTP/1.1\r\nhost: g\r\n\r\n")
             assert kept.response()[0] == 200
-            streaming.post(chat("mock-gpt?tokens=30&tps=10"))
+            streaming.post(chat("fault-stall-between"))  # it keeps the process alive
             streaming.read_until(b"\n\n")
             process.process.terminate()
             wait_until(lambda: not accepts(process.port))
             kept.send(b"GET /readyz HTTP/1.1\r\nhost: g\r\n\r\n")
             status, headers, _body = kept.response()
             assert (status, headers["connection"]) == (503, "close")
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("cut_at", [20, 200], ids=["half a head", "half a body"])
@@ -179,7 +185,7 @@ def test_a_request_that_was_half_received_is_answered_once_it_is_whole(
         assert status in (200, 503)
         assert headers["connection"] == "close"
         assert client.socket.recv(1) == b""
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("cut_at", [20, 200], ids=["half a head", "half a body"])
@@ -194,7 +200,7 @@ def test_a_request_that_is_never_received_is_refused_in_the_end(
         assert (status, headers["connection"]) == (503, "close")
         assert b'"code":"draining"' in body
         assert client.socket.recv(1) == b""
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 def test_a_client_that_sends_on_after_its_refusal_still_gets_to_read_it(
@@ -205,7 +211,7 @@ def test_a_client_that_sends_on_after_its_refusal_still_gets_to_read_it(
         with RawClient(process.port) as streaming, RawClient(process.port) as kept:
             kept.post(chat(stream=False))
             kept.response()
-            streaming.post(chat("mock-gpt?tokens=30&tps=10"))
+            streaming.post(chat("fault-stall-between"))  # it keeps the process alive
             streaming.read_until(b"\n\n")
             process.process.terminate()
             wait_until(lambda: not accepts(process.port))
@@ -214,7 +220,7 @@ def test_a_client_that_sends_on_after_its_refusal_still_gets_to_read_it(
             time.sleep(0.3)
             assert kept.response()[0] == 503
             assert kept.socket.recv(1) == b""
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 def test_a_second_signal_ends_the_streams_in_band_at_once(mock: RunningMock, tmp_path: Path) -> None:
@@ -225,12 +231,12 @@ def test_a_second_signal_ends_the_streams_in_band_at_once(mock: RunningMock, tmp
         wait_until(lambda: not accepts(process.port))
         process.process.terminate()
         assert b'"draining"' in streaming.read_until(b"0\r\n\r\n")
-        assert process.process.wait(10) == 0
+        assert process.process.wait(30) == 0
 
 
 def accepts(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
     except ConnectionRefusedError:
         return False
     return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,8 +128,9 @@ def test_a_refused_connection_moves() -> None:
 
 
 def test_a_timeout_moves_and_heartbeats_bridge_the_time() -> None:
-    stream = {"first_event_s": 0.6, "heartbeat_s": 0.1, "commit_after_s": 0.2}
-    with gateway_over("silent", "", stream=stream) as (gateway, (silent, well)):
+    stream = {"heartbeat_s": 0.1, "commit_after_s": 0.2}
+    hasty: Table = {"stream": {"first_event_s": 0.6}}
+    with gateway_over("silent", "", upstreams=[hasty, {}], stream=stream) as (gateway, (silent, well)):
         status, body = ask(gateway)
         assert status == 200
         assert body.startswith(b": heartbeat\n\n")
@@ -276,11 +276,9 @@ def test_a_slow_upstream_is_overtaken_and_aborted() -> None:
     models = [{"name": "*", "upstreams": ["a", "b"], "hedge_after_s": 0.2}]
     slow = MockSettings(ttft=30.0)
     with gateway_over(slow, "", models=models) as (gateway, (tortoise, hare)):
-        began = time.monotonic()
         status, body = ask(gateway)
         assert status == 200
         assert body.endswith(b"data: [DONE]\n\n")
-        assert time.monotonic() - began < 10
         assert tortoise.last_ended().outcome == "aborted"
         assert hare.last_ended().outcome == "complete"
         record = gateway.record()
@@ -290,7 +288,7 @@ def test_a_slow_upstream_is_overtaken_and_aborted() -> None:
 
 
 def test_a_quick_upstream_is_not_hedged() -> None:
-    models = [{"name": "*", "upstreams": ["a", "b"], "hedge_after_s": 5.0}]
+    models = [{"name": "*", "upstreams": ["a", "b"], "hedge_after_s": 30.0}]
     with gateway_over("", "", models=models) as (gateway, (_, other)):
         assert ask(gateway)[0] == 200
         assert other.requests == []
@@ -334,11 +332,12 @@ def test_a_hedge_that_comes_a_moment_too_late_asks_nobody(
 
     monkeypatch.setattr(Exchange, "_hedge", over_in_the_same_turn)
     models = [{"name": "*", "upstreams": ["a", "b"], "hedge_after_s": 0.1}]
-    with gateway_over(MockSettings(ttft=0.5), "", models=models) as (gateway, (_, other)):
-        with RawClient(gateway.port, 1.0) as client:
+    with gateway_over(MockSettings(ttft=30), "", models=models) as (gateway, (_, other)):
+        with RawClient(gateway.port) as client:
             client.post(chat(stream=False))
             if not left:
                 assert client.response()[0] == 502
+                client.socket.settimeout(0.5)
                 with pytest.raises(TimeoutError):
                     client.socket.recv(1)  # not the answer of somebody who should not have been asked
         wait_until(lambda: gateway.in_flight == 0 and not gateway.server.gateway.active)

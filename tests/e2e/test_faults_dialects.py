@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from fault_outcomes import LIMIT_BYTES, OUTCOMES, Whole, tell
+from fault_outcomes import LIMIT_BYTES, OUTCOMES, Whole, clocks, tell
 from harness import RawClient, RunningGateway, running_gateway, wait_until
 
 from sluiceway.mock.testing import RunningMock, running_mock
@@ -47,20 +47,23 @@ def mock() -> Iterator[RunningMock]:
 
 @pytest.fixture(scope="module")
 def gateway(mock: RunningMock) -> Iterator[RunningGateway]:
+    with running_gateway(config(mock)) as running:
+        yield running
+
+
+def config(mock: RunningMock, **clocks: float) -> dict[str, Any]:
+    """With these clocks, also for images, which have their own; the same gateway is given others for each fault."""
     stream = {
         "heartbeat_s": 0.1,
-        "first_event_s": 1.0,
-        "idle_s": 0.8,
-        "total_s": 2.5,
         "max_event_bytes": LIMIT_BYTES,
         "max_answer_bytes": LIMIT_BYTES,
-        "images": {"idle_s": 0.8},
+        **clocks,
+        "images": clocks,
     }
     table = {"name": "mock", "base_url": mock.base_url}
     forced = table | {"name": "forced", "force_stream": True}
     models = [{"name": "forced*", "upstreams": ["forced"]}, {"name": "*", "upstreams": ["mock"]}]
-    with running_gateway({"upstreams": [table, forced], "models": models, "stream": stream}) as running:
-        yield running
+    return {"upstreams": [table, forced], "models": models, "stream": stream}
 
 
 def is_whole(dialect: str, spec: str, stream: bool) -> bool:
@@ -86,6 +89,7 @@ def test_a_fault_is_either_mended_or_told(
     stream = kind == "stream"
     whole = is_whole(dialect, spec, stream)
     version = {"anthropic-version": "2023-06-01"}
+    gateway.apply(config(mock, **clocks(spec, stream=stream)))
     with RawClient(gateway.port) as client:
         client.post(
             fields | {"model": f"m?seed=3&fault={spec}", "stream": stream}, path=path, headers=version
@@ -106,8 +110,7 @@ def test_a_fault_is_either_mended_or_told(
             assert not any(map(error_of, events[:-2]))
             if not whole:
                 assert ENDS[dialect] not in [event.event for event in events]
-        wait_until(lambda: gateway.in_flight == 0)
-        assert not gateway.server.gateway.active
+        wait_until(lambda: gateway.idle)
         mock.last_ended()
         again = fields | {"model": "m?tokens=1", "stream": False}
         client.post(again, path=path, headers=version)  # on the same connection
@@ -119,9 +122,10 @@ def test_a_fault_is_either_mended_or_told(
     "spec", ["eof", "rst", "error-mid", "bad-json", "no-done", "endless-event", "stall:9"]
 )
 def test_a_forced_stream_that_breaks_is_an_error_and_never_an_answer(
-    gateway: RunningGateway, spec: str, dialect: str
+    gateway: RunningGateway, mock: RunningMock, spec: str, dialect: str
 ) -> None:
     path, fields = REQUESTS[dialect]
+    gateway.apply(config(mock, **clocks(spec, stream=True)))
     with RawClient(gateway.port) as client:
         model = f"forced?seed=3&fault={spec}"
         client.post(fields | {"model": model}, path=path, headers={"anthropic-version": "2023-06-01"})

@@ -187,7 +187,7 @@ def test_a_stream_whose_client_left_counts_as_far_as_it_is_known(mock: RunningMo
     stream = {"on_disconnect": "drain"}
     with running_gateway({**config(mock, keys), "stream": stream}) as gateway:
         with RawClient(gateway.port) as client:
-            client.post(chat("mock-gpt?tokens=20&tps=50"), headers=bearer("leaver"))
+            client.post(chat("mock-gpt?tokens=20&tps=20"), headers=bearer("leaver"))
             client.read_until(b"\n\n")
         wait_until(lambda: bool(gateway.records))
         assert gateway.record().client_left

@@ -96,7 +96,7 @@ def test_what_happened_is_what_is_counted(gateway: Process, mock: RunningMock) -
     whole = [completion(port, headers=as_key).json["usage"] for _ in range(3)]
     streams = [completion(port, headers=as_key, stream=True) for _ in range(2)]
     over = completion(port, "over-there", as_key)
-    waited = completion(port, "mock-gpt?ttft=0.5", as_key, stream=True)
+    waited = completion(port, "mock-gpt?ttft=0.8", as_key, stream=True)
     broken = completion(port, "fault-eof:3", as_key, stream=True)
     failed = completion(port, "fault-http-400", as_key)
     refused = ask(port, "POST", "/v1/chat/completions", b"{", as_key)
@@ -140,7 +140,8 @@ def test_what_happened_is_what_is_counted(gateway: Process, mock: RunningMock) -
     assert grew("sluiceway_first_event_seconds_count", dialect="chat") == 5
     assert grew("sluiceway_first_content_seconds_count", dialect="chat") == 5
     assert grew("sluiceway_request_duration_seconds_count") == 11
-    assert grew("sluiceway_first_event_seconds_bucket", le="0.25") == 4, "one was made to wait"
+    assert grew("sluiceway_first_event_seconds_bucket", le="+Inf") == 5
+    assert grew("sluiceway_first_event_seconds_bucket", le="0.5") < 5, "one was made to wait"
     sent = sum(stream.body.count(b"\n\n") for stream in (*streams, waited, broken)) - beats
     assert grew("sluiceway_events_total") >= sent
     assert after.total("sluiceway_store_written_records_total") <= after.total("sluiceway_requests_total")
@@ -267,9 +268,7 @@ def test_whichever_worker_is_asked_tells_the_sum_of_all(mock: RunningMock, tmp_p
         assert {page.total("sluiceway_requests_total", outcome="ok") for page in pages} == {answered}
         assert {page.total("sluiceway_workers") for page in pages} == {2.0}
         assert set(pages[0].by("process_resident_memory_bytes", "worker")) == {"0", "1"}
-        eventually(
-            lambda: readings(process.port).total("sluiceway_store_written_records_total") == answered, 10
-        )
+        eventually(lambda: readings(process.port).total("sluiceway_store_written_records_total") == answered)
         for page in pages:
             page.check()
         with RawClient(process.port) as one, RawClient(process.port) as other:

@@ -37,6 +37,7 @@ UPSTREAMS: dict[str, dict[str, Any]] = {
     "none": {"stream": {"heartbeat_form": "none"}},
     "forced": {"force_stream": True},
     "spaced": {"stream": {"json_heartbeat_s": 0.05}},
+    "patient": {"stream": {"commit_after_s": 30.0}},  # an error always has its status
     "hasty": {"stream": {"first_event_s": 0.2, "commit_after_s": 10.0}},
 }
 
@@ -201,7 +202,7 @@ def test_heartbeats_go_unnoticed(
     client: openai.OpenAI, direct: openai.OpenAI, gateway: RunningGateway, form: str, ids: bool, where: str
 ) -> None:
     """The block form with ids is left out: it is what this client fails on, and why `auto` exists."""
-    pace = "ttft=0.3" if where == "before" else "tps=10"
+    pace = "ttft=0.6" if where == "before" else "tps=6"
     fault = "&fault=ids" if ids else ""
     model = f"{form}?seed=9&tokens=4&{pace}{fault}"
     assert text_of(streamed(client, model)) == text_of(streamed(direct, "auto?seed=9&tokens=4"))
@@ -216,7 +217,7 @@ def test_heartbeats_around_a_stalled_event_go_unnoticed(client: openai.OpenAI, d
 def test_white_space_before_a_json_answer_goes_unnoticed(
     client: openai.OpenAI, direct: openai.OpenAI, gateway: RunningGateway
 ) -> None:
-    model = "spaced?ttft=0.3&seed=9"
+    model = "spaced?ttft=0.6&seed=9"
     assert ask(client, model).model_dump() == ask(direct, "spaced?seed=9").model_dump()
     assert record_of(gateway, model).heartbeats >= 2
 
@@ -243,7 +244,7 @@ def test_a_rate_limit_is_a_rate_limit_with_its_headers(client: openai.OpenAI) ->
     for stream in (True, False):
         with pytest.raises(openai.RateLimitError) as raised:
             # Another model each time: the key then rests for the one that it was refused.
-            ask(client, f"auto?fault=http-429:7&seed={stream:d}", stream=stream)
+            ask(client, f"patient?fault=http-429:7&seed={stream:d}", stream=stream)
         assert raised.value.response.headers["retry-after"] == "7"
         assert raised.value.response.headers["x-ratelimit-remaining-requests"] == "0"
         assert raised.value.code == "rate_limit_exceeded"

@@ -192,7 +192,7 @@ def test_a_wait_is_estimated_once_the_queue_has_moved(pair: Pair) -> None:
         clients = [stack.enter_context(RawClient(gateway.port)) for _ in range(4)]
         with occupied(gateway):
             for client in clients:
-                client.post(chat("mock-gpt?tokens=3&tps=20"))
+                client.post(chat("mock-gpt?tokens=3&tps=10"))
             wait_until(lambda: gateway.waiting == 4)
         told = b"".join(client.read_until(b"[DONE]") for client in clients)
         assert re.search(rb": queued, position \d, about \d+ s\n\n", told)
@@ -220,11 +220,16 @@ def test_the_sdks_read_a_stream_that_had_to_wait(pair: Pair, place: str) -> None
 
         with occupied(gateway):
             answers = [pool.submit(each) for each in (chats, responds, messages)]
-            wait_until(lambda: gateway.waiting == 3)
-            time.sleep(0.25)  # some heartbeats
-        assert [answer.result(10) for answer in answers] == ["stop", "response.completed", "end_turn"]
+            wait_until(lambda: gateway.waiting == told_to_wait(gateway) == 3)
+        assert [answer.result(30) for answer in answers] == ["stop", "response.completed", "end_turn"]
         wait_until(lambda: len(gateway.records) == 4)
         assert all(record.heartbeats for record in gateway.records[1:])
+
+
+def told_to_wait(gateway: RunningGateway) -> int:
+    """How many of those for `mock-gpt` have had a heartbeat."""
+    running = list(gateway.server.gateway.active.values())
+    return sum(one.record.model == "mock-gpt" and bool(one.record.heartbeats) for one in running)
 
 
 # ── JSON ────────────────────────────────────────────────────────────────────────────────────────────
@@ -239,7 +244,7 @@ def test_a_waiting_json_request_gets_a_whole_answer_and_nothing_before(pair: Pai
             waiting.socket.setblocking(False)
             with pytest.raises(BlockingIOError):
                 waiting.socket.recv(1)
-            waiting.socket.settimeout(10)
+            waiting.socket.settimeout(30)
         status, headers, body = waiting.response()
         assert (status, "content-length" in headers) == (200, True)
         assert body == straight(pair[1], "chat", stream=False)
@@ -347,7 +352,7 @@ def test_too_long_a_wait_is_a_503_before_anything_was_sent(pair: Pair, dialect: 
 @pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
 def test_too_long_a_wait_is_an_in_band_error_after_heartbeats(pair: Pair, dialect: str) -> None:
     with (
-        narrow(pair, queue={"max_wait_s": 0.3}) as gateway,
+        narrow(pair, queue={"max_wait_s": 0.8}) as gateway,
         occupied(gateway),
         RawClient(gateway.port) as waiting,
     ):
@@ -364,7 +369,7 @@ def test_too_long_a_wait_is_an_in_band_error_after_heartbeats(pair: Pair, dialec
 
 def test_too_long_a_wait_after_white_space_is_an_error_body(pair: Pair) -> None:
     with (
-        narrow(pair, queue={"max_wait_s": 0.3}, stream={"json_heartbeat_s": 0.05}) as gateway,
+        narrow(pair, queue={"max_wait_s": 0.8}, stream={"json_heartbeat_s": 0.05}) as gateway,
         occupied(gateway),
         RawClient(gateway.port) as waiting,
     ):
@@ -569,7 +574,7 @@ def test_draining_sends_those_who_wait_away_and_lets_those_who_run_finish(pair: 
         RawClient(gateway.port) as json,
         RawClient(gateway.port) as stream,
     ):
-        running.post(chat("mock-gpt?tokens=10&tps=20"))
+        running.post(chat("mock-gpt?tokens=40&tps=20"))
         running.read_until(b"\n\n")
         post(json, stream=False)
         post(stream)

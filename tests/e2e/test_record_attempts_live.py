@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
 from record_rules import DIALECTS, Table, Watched, request_of, watched_gateway
-from upstreams import scripted_upstream
+from upstreams import Asked, scripted_upstream
 
 from sluiceway.mock.testing import RunningMock, running_mock
 
@@ -68,8 +67,12 @@ def test_a_connection_that_takes_too_long_has_its_record(watched: Watched) -> No
 
 
 def test_a_connection_that_was_made_has_its_time_though_no_answer_came(watched: Watched) -> None:
-    with scripted_upstream(lambda asked: time.sleep(0.6)) as upstream:
-        watched.configure({"base_url": upstream.base_url}, stream={"first_event_s": 0.2})
+    def silent(asked: Asked) -> None:
+        asked.body_bytes()
+        asked.connection.recv(1)  # until the gateway gives up
+
+    with scripted_upstream(silent) as upstream:
+        watched.configure({"base_url": upstream.base_url}, stream={"first_event_s": 0.5})
         record, _ = watched.ask(*request_of("chat", stream=False))
     assert (record.outcome, record.head_ms) == ("timeout", None)
     assert record.connect_ms is not None
@@ -154,7 +157,7 @@ def test_a_hedge_that_won_has_its_record(watched: Watched, first: str, stream: b
 def test_a_hedge_that_lost_leaves_no_trace_in_the_record_but_its_attempt(
     watched: Watched, other: str, stream: bool
 ) -> None:
-    slow = {"headers": {"x-mock-ttft": "0.5"}}
+    slow = {"headers": {"x-mock-ttft": "1"}}
     late = {"headers": {"x-mock-fault": other, "x-mock-ttft": "9"}, "dialects": ["messages"]}
     watched.configure(slow, late, **HEDGED)
     record, _ = watched.ask(*request_of("chat", stream=stream))

@@ -32,8 +32,8 @@ ONE_PLACE: Table = {"server": {"max_in_flight": 1}}
 # Long enough to show in a record: the loop's clock has steps of a millisecond.
 MOMENT_S = 0.05
 
-# Events that are written before the gateway has noticed that its client has left.
-FEW = 6
+# Events that are written before the gateway has noticed that its client has left; all of them are twice as many.
+FEW = 15
 
 both_ways = pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -106,7 +106,7 @@ def told_to_wait(gateway: RunningGateway) -> bool:
 @both_ways
 @every_dialect
 def test_one_that_waited_for_too_long_has_its_record(watched: Watched, dialect: str, stream: bool) -> None:
-    watched.configure(stream=HURRY, queue={"max_wait_s": 0.2}, **ONE_PLACE)
+    watched.configure(stream=HURRY, queue={"max_wait_s": 0.5}, **ONE_PLACE)
     with occupied(watched), RawClient(watched.gateway.port) as client:
         sent = send(client, dialect=dialect, stream=stream)
         seen = read_response(client, sent)
@@ -163,7 +163,7 @@ def test_one_that_left_before_the_head_has_its_record(
     watched.configure(stream={"on_disconnect": mode})
     before = len(mock.requests)
     with RawClient(watched.gateway.port) as client:
-        send(client, "m?ttft=0.3&tokens=9", stream=stream)
+        send(client, "m?ttft=1&tokens=9", stream=stream)
         wait_until(lambda: len(mock.requests) > before)
     record = watched.record(None) if mode == "abort" else left_early(watched)
     assert (record.outcome, record.status, record.client_left) == ("client_gone", 499, True)
@@ -186,7 +186,7 @@ def test_one_that_left_in_mid_stream_has_its_record(watched: Watched, mode: str,
     clocks = {"on_disconnect": mode, "commit_after_s": 30.0}
     watched.configure(stream={**clocks, "images": clocks})
     with RawClient(watched.gateway.port) as client:
-        sent = send(client, "m?tps=20&tokens=15&seed=1", dialect)
+        sent = send(client, "m?tps=20&tokens=30&seed=1", dialect)
         seen = beginning(client, sent)
     record = watched.record(seen)
     assert (record.outcome, record.status, record.client_left) == ("client_gone", 200, True)
@@ -223,12 +223,12 @@ def test_one_that_left_while_sending_has_its_record(watched: Watched) -> None:
 
 
 def test_one_that_does_not_read_has_its_record(watched: Watched) -> None:
-    watched.configure(stream={"idle_s": 0.4})
+    watched.configure(stream={"idle_s": 1.0})
     with RawClient(watched.gateway.port) as client:
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         path, body = request_of("chat", "m?tokens=10000", stream=True, n=4)
         post(client, path, body)
-        wait_until(lambda: bool(watched.gateway.records), 10)
+        wait_until(lambda: bool(watched.gateway.records))
         seen = Seen(200, {}, b"", len(body), whole=False)
         record = watched.record(seen)
     assert (record.outcome, record.error_code) == ("client_gone", "client_gone")

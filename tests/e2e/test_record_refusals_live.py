@@ -16,7 +16,7 @@ every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
-    with running_mock() as mock, watched_gateway(mock, server={"body_timeout_s": 0.8}) as running:
+    with running_mock() as mock, watched_gateway(mock) as running:
         yield running
 
 
@@ -96,12 +96,15 @@ def test_an_upload_that_turns_out_too_large_has_its_record(watched: Watched) -> 
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/audio/transcriptions"])
-def test_a_body_that_stalls_has_the_record_of_its_refusal(watched: Watched, path: str) -> None:
+def test_a_body_that_stalls_has_the_record_of_its_refusal(path: str) -> None:
     sent = (2 << 20) if "audio" in path else 7
-    watched.configure()
-    with RawClient(watched.gateway.port) as client:
-        head = f"POST {path} HTTP/1.1\r\nhost: g\r\ncontent-length: {8 << 20}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: g\r\ncontent-length: {8 << 20}\r\n\r\n"
+    with (
+        running_mock() as mock,
+        watched_gateway(mock, server={"body_timeout_s": 0.8}) as impatient,
+        RawClient(impatient.gateway.port) as client,
+    ):
         client.send(head.encode() + b"x" * sent)
-        record = watched.record(read_response(client, sent))
+        record = impatient.record(read_response(client, sent))
     assert (record.status, record.client_left) == (408, False)
     assert record.outcome == "refused"

@@ -179,15 +179,15 @@ def test_a_queue_that_is_full_or_too_slow_is_so_for_the_places_of_others_too(
 
 
 def test_a_rate_is_shared_exactly(redis: RedisServer, mock: RunningMock) -> None:
-    keys = [key_table("shared", requests_per_minute=10)]
+    keys = [key_table("shared", requests_per_minute=4)]  # one more grows back in 15 s
     with crowd() as clients, sharing(redis, mock.base_url, keys=keys) as pair:
         for number in range(16):
             clients.ask(pair[number % 2].port, str(number), key="shared")
-        assert sorted(clients.statuses()) == [200] * 10 + [429] * 6
+        assert sorted(clients.statuses()) == [200] * 4 + [429] * 12
         status, headers, body = ask(pair[0], key="shared", stream=True)
         assert (status, b'"rate_limited"' in body) == (429, True)
         assert headers["x-ratelimit-remaining-requests"] == "0"
-        assert 1 <= int(headers["retry-after"]) <= 6
+        assert 1 <= int(headers["retry-after"]) <= 15
 
 
 @pytest.mark.parametrize(
@@ -298,9 +298,9 @@ def test_who_waits_when_redis_goes_away_hears_of_it_at_once(
 
 
 def test_what_a_killed_process_held_comes_back(redis: RedisServer, mock: RunningMock, tmp_path: Path) -> None:
-    state = f'[state]\nredis = "{redis.url}"\nlease_s = 1\ntimeout_s = 5\n'
+    state = f'[state]\nredis = "{redis.url}"\nlease_s = 3\ntimeout_s = 5\n'
     file = write_config(tmp_path, mock.base_url, "max_in_flight = 2", state)
-    config = {"server": {"max_in_flight": 2}, "state": {"lease_s": 1}}
+    config = {"server": {"max_in_flight": 2}, "state": {"lease_s": 3}}
     with (
         running(tmp_path, "serve", "--config", str(file)) as process,
         sharing(redis, mock.base_url, **config) as (one, _),
@@ -312,10 +312,10 @@ def test_what_a_killed_process_held_comes_back(redis: RedisServer, mock: Running
             client.post(chat("fault-stall-between"))
             client.read_until(b"\n\n")
         waits.post(chat())
-        for _ in range(24):  # for longer than a lease lasts: whoever lives keeps its places
+        for _ in range(64):  # for longer than a lease lasts: whoever lives keeps its places
             waits.read_until(b": queued, position 1")
         os.kill(process.process.pid, signal.SIGKILL)
-        process.process.wait(5)
+        process.process.wait(30)
         assert b"[DONE]" in waits.read_until(b"0\r\n\r\n")
         assert ask(one)[0] == 200
         wait_until(lambda: one.idle)

@@ -76,7 +76,7 @@ def test_two_workers_share_a_file_and_a_drain_under_load_loses_nothing(
     with serving(tmp_path, "--workers", "2") as process, under_load(process.port, clients=12) as load:
         load.since(200)
         process.process.terminate()
-        assert process.process.wait(20) == 0
+        assert process.process.wait(40) == 0
     assert load.ends.bad == {}
     assert kept(sqlite(tmp_path / "sluiceway.db")) == set(load.answered)
 

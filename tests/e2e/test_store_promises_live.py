@@ -23,7 +23,7 @@ from sluiceway.store.opening import Store
 from sluiceway.store.tables import HEAD
 
 # On a busy machine, for what a flush itself takes, and for clients to hear of their answers.
-MARGIN_S = 1.0
+MARGIN_S = 2.0
 
 LOST = "sluiceway_store_lost_records_total"
 
@@ -85,7 +85,7 @@ def test_postgresql_is_killed_and_started_again_under_load_and_clients_notice_no
             assert client.read_until(b"0\r\n\r\n").endswith(b"[DONE]\n\n\r\n0\r\n\r\n")
         assert load.ends == {"ok": len(load.answered)}
         everything = {*load.answered, headers["x-request-id"]}
-        expect(postgres, everything, timeout_s=25)
+        expect(postgres, everything)
         assert figures(process, "sluiceway_store_failing") == [0.0]
         assert figures(process, "sluiceway_store_spill_bytes") == [0.0]
         assert sum(figures(process, LOST)) == 0.0
@@ -115,7 +115,7 @@ def test_a_database_that_hangs_holds_up_nobody_and_gets_nothing_twice(
             assert ask(process.port, "POST", "/api/config/reload", {}).status == 200
             time.sleep(2 * FLUSH_S)  # the writer has them in its hands, and waits
             process.process.terminate()
-            assert process.process.wait(20) == 0
+            assert process.process.wait(40) == 0
     with serving(tmp_path) as process:
         expect(postgres, first | more)
         assert process.stop()[0] == 0
@@ -130,9 +130,10 @@ def test_a_database_that_comes_back_empty_gets_its_tables_again(
         expect(postgres, {completion(process.port).request_id})
         postgres("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         later = {completion(process.port).request_id for _ in range(10)}
-        eventually(lambda: figures(process, "sluiceway_store_spilled_records_total") == [10.0])
-        eventually(lambda: figures(process, "sluiceway_store_spill_bytes") == [0.0], 20)
-        assert kept(postgres) == later
+        # Those of the first batch at least; the next ones may find the tables made again.
+        eventually(lambda: figures(process, "sluiceway_store_spilled_records_total")[0] >= 1.0)
+        eventually(lambda: figures(process, "sluiceway_store_spill_bytes") == [0.0])
+        expect(postgres, later)
         assert process.stop()[0] == 0
 
 
@@ -187,7 +188,7 @@ def test_a_database_that_says_nothing_delays_the_start_by_seconds_and_loses_noth
         with serving(tmp_path) as process:  # which waits for it, with a limit
             request_id = completion(process.port).request_id
             process.process.terminate()
-            assert process.process.wait(20) == 0
+            assert process.process.wait(40) == 0
     (file,) = (tmp_path / "sluiceway-spill").iterdir()
     assert request_id in file.read_text()
 
@@ -220,7 +221,8 @@ def test_a_gateway_that_is_killed_under_load_loses_the_last_moments_at_most(
 ) -> None:
     write_config(tmp_path, mock.base_url, "", store_table())
     with serving(tmp_path) as process, under_load(process.port) as load:
-        time.sleep(FLUSH_S + MARGIN_S + 0.7)
+        load.since(60)
+        time.sleep(FLUSH_S + MARGIN_S)
         killed_at = time.monotonic()
         process.process.kill()
         process.process.wait()
@@ -246,7 +248,8 @@ def test_what_a_killed_gateway_had_put_into_files_is_taken_up_by_the_next_one(
             load.since(20)
             server.kill()
             server_is_up = False
-            time.sleep(FLUSH_S + MARGIN_S + 0.7)
+            load.since(60)
+            time.sleep(FLUSH_S + MARGIN_S)
             killed_at = time.monotonic()
             process.process.kill()
             process.process.wait()
@@ -256,7 +259,7 @@ def test_what_a_killed_gateway_had_put_into_files_is_taken_up_by_the_next_one(
     long_ago = answered_before(load, killed_at - FLUSH_S - MARGIN_S)
     assert len(long_ago) > 50
     with serving(tmp_path) as process:
-        eventually(lambda: not list((tmp_path / "sluiceway-spill").iterdir()), 20)
+        eventually(lambda: not list((tmp_path / "sluiceway-spill").iterdir()))
         assert long_ago - kept(postgres) == set()
         assert sum(figures(process, LOST)) <= 1.0  # half a line, if it was being written
         assert process.stop()[0] == 0

@@ -100,7 +100,7 @@ def scripted_upstream(script: Callable[[Asked], None]) -> Iterator[ScriptedUpstr
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                connection.settimeout(20)
+                connection.settimeout(40)
                 upstream.connections += 1
                 open_ones.add(connection)
                 threading.Thread(target=serve, args=(connection,), daemon=True).start()

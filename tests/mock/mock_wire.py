@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sluiceway.mock.testing import RunningMock
 
 HELLO = [{"role": "user", "content": "Hello, 🌊"}]
-IDLE_S = 0.25  # silence after which a test says that nothing more comes
+IDLE_S = 1.0  # silence after which a test says that nothing more comes
 
 
 @dataclass
@@ -123,12 +123,12 @@ def request(body: bytes, path: str = "/v1/chat/completions", method: str = "POST
 
 @contextlib.contextmanager
 def connected(mock: RunningMock) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", mock.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", mock.port), timeout=30) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sock
 
 
-def read_answer(sock: socket.socket, *, to_end: bool = False, idle_s: float = 5.0) -> Raw:
+def read_answer(sock: socket.socket, *, to_end: bool = False, idle_s: float = 30.0) -> Raw:
     """Read until the answer is whole, the connection ends, or nothing comes for `idle_s`.
 
     `to_end`: read on after a whole answer.
@@ -157,7 +157,7 @@ def ask(
     *lines: str,
     stream: bool = True,
     to_end: bool = False,
-    idle_s: float = 5.0,
+    idle_s: float = 30.0,
     **more: Any,
 ) -> Raw:
     """One chat request on a connection of its own."""

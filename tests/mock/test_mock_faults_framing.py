@@ -111,7 +111,7 @@ def test_wrong_content_type_is_on_a_good_stream(mock: RunningMock, plain: bytes)
 
 
 def test_1xx_responses_come_before_the_real_one(mock: RunningMock, plain: bytes) -> None:
-    raw = ask(mock, "mock-gpt?fault=1xx", to_end=True, idle_s=0.1)
+    raw = ask(mock, "mock-gpt?fault=1xx", to_end=True, idle_s=1.0)
     first, second, head, rest = raw.data.split(b"\r\n\r\n", 3)
     assert first.startswith(b"HTTP/1.1 103 ")
     assert second.startswith(b"HTTP/1.1 102 ")

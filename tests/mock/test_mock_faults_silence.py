@@ -12,7 +12,7 @@ from mock_wire import IDLE_S, ask
 
 from sluiceway.mock.testing import RunningMock, running_mock
 
-PAUSE_S = 0.2
+PAUSE_S = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_stall_stops_within_an_event_for_good(mock: RunningMock) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_stall_goes_on_after_its_seconds(mock: RunningMock, stream: bool) -> None:
     raw = ask(mock, f"fault-stall:{PAUSE_S}", stream=stream)
-    assert gap(raw.times) >= PAUSE_S - 0.01
+    assert gap(raw.times) >= PAUSE_S / 2  # what came before it may have been read late
     assert raw.whole
     assert raw.datas[-1] == "[DONE]" if stream else json.loads(raw.body)
     assert ask(mock, stream=stream).body == ask(mock, f"mock-gpt?fault=stall:{0}", stream=stream).body
@@ -59,7 +59,7 @@ def test_stall_between_stops_after_a_whole_event(mock: RunningMock) -> None:
     assert (raw.end, raw.whole) == ("open", False)
     assert raw.body.endswith(b"\n\n")
     raw = ask(mock, f"fault-stall-between:{PAUSE_S}")
-    assert gap(raw.times) >= PAUSE_S - 0.01
+    assert gap(raw.times) >= PAUSE_S / 2  # what came before it may have been read late
     assert raw.whole
 
 
@@ -68,7 +68,6 @@ def test_comments_come_until_the_first_token(mock: RunningMock) -> None:
     raw = ask(mock, "fault-comments:0.05?ttft=0.2")
     assert raw.body.startswith(b": PROCESSING\n\n" * 4 + b"data: ")
     assert raw.whole
-    assert gap(raw.times) < 0.15
     assert time.monotonic() - started >= 0.19
     assert ask(mock, "fault-comments:0.001?ttft=0.01", stream=False).status == 200
 
@@ -79,7 +78,7 @@ def test_comments_alone_fill_a_second_unless_told_otherwise(mock: RunningMock) -
 
 
 def test_pings_only_never_has_an_event(mock: RunningMock) -> None:
-    raw = ask(mock, "fault-pings-only:0.05?ttft=0", to_end=True, idle_s=0.03)
+    raw = ask(mock, "fault-pings-only:30?ttft=0", to_end=True, idle_s=IDLE_S)
     assert raw.body == b": ping\n\n"
     assert raw.end == "open"
 

@@ -17,7 +17,7 @@ from sluiceway.observe.captured import Captured
 from sluiceway.observe.redact import is_cut
 from sluiceway.relay.observe import Tape
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 KEY = KeySettings(name="k", sha256="ab" * 32)
 ASKING_KEY = KeySettings(name="k", sha256="ab" * 32, capture=True)
 

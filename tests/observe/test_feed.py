@@ -12,7 +12,7 @@ import pytest
 from sluiceway.observe.feed import EventFeed, Feed, Seen
 from sluiceway.relay.observe import Tape
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -42,7 +42,7 @@ def gateway(mock: RunningMock, **tracing: Any) -> Iterator[str]:
             server = build_server(settings, onlooking=onlooking)
             thread = threading.Thread(target=lambda: uvloop.run(server.serve()), daemon=True)
             thread.start()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while not server.started:
                 assert time.monotonic() < deadline, "the gateway did not start"
                 time.sleep(0.002)
@@ -50,7 +50,7 @@ def gateway(mock: RunningMock, **tracing: Any) -> Iterator[str]:
                 yield f"http://127.0.0.1:{bound_port(server)}/v1/chat/completions"
             finally:
                 server.should_exit = True
-                thread.join(15)
+                thread.join(30)
                 assert not thread.is_alive(), "the gateway did not stop"
 
 
@@ -64,7 +64,7 @@ def ask(url: str, headers: dict[str, str], *, model: str = "mock-gpt", method: s
         method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             response.read()
             return int(response.status)
     except urllib.error.HTTPError as error:

@@ -572,11 +572,8 @@ def test_a_late_error_is_the_dialects_json_under_the_committed_200_and_the_recor
     table.data(b'{"error":{"message":"slow down","code":"rate"}}').end()
     assert table.sink.status == 200
     assert table.sink.json()["error"]["message"] == "slow down"
-    assert (table.record.status, table.record.upstream_status, table.record.error_code) == (
-        200,
-        429,
-        "upstream_429",
-    )
+    assert (table.record.status, table.record.upstream_status) == (200, 429)
+    assert table.record.error_code == "upstream_429"  # by its status, whatever words the upstream has for it
 
 
 def test_white_space_stops_at_its_limit_and_inside_an_answer() -> None:

@@ -53,7 +53,7 @@ class Server:
         self.sinks: list[Sink] = []
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
@@ -95,7 +95,7 @@ def serving(kind: str, script: Script) -> Iterator[Server]:
     finally:
         asyncio.run_coroutine_threadsafe(stop(server, state), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(30)
         loop.close()
 
 
@@ -110,7 +110,7 @@ async def stop(server: asyncio.AbstractServer, state: ServerState) -> None:
 
 @contextlib.contextmanager
 def asking(server: Server, request: bytes = b"GET / HTTP/1.1\r\nhost: s\r\n\r\n") -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.sendall(request)
         yield client
 

@@ -199,7 +199,7 @@ def test_processes_together_are_never_in_more_places_than_there_are(server: Redi
                 inside -= 1
                 state.release([("gateway", 7), ("key:alice", 5)])
 
-        async with sharing(server, 3, lease_s=1.0) as states:
+        async with sharing(server, 3, lease_s=5.0) as states:
             chance = random.Random(4)
             requests = [asyncio.create_task(request(chance.choice(states), chance)) for _ in range(300)]
             while not all(one.done() for one in requests):
@@ -257,7 +257,7 @@ from sluiceway.config.server_settings import StateSettings
 from sluiceway.state.shared import SharedState
 
 async def main():
-    state = SharedState(StateSettings(redis=Secret(sys.argv[1]), lease_s=1.0, timeout_s=5.0))
+    state = SharedState(StateSettings(redis=Secret(sys.argv[1]), lease_s=3.0, timeout_s=5.0))
     await state.start()
     print(await state.lease([("gateway", 3)]), await state.lease([("gateway", 3)]), flush=True)
     await asyncio.sleep(60)
@@ -270,9 +270,9 @@ def test_the_places_of_a_killed_process_come_back_and_those_of_a_living_one_do_n
     server: RedisServer,
 ) -> None:
     async def scenario(process: subprocess.Popen[str]) -> None:
-        async with sharing(server, lease_s=1.0) as (state,):
+        async with sharing(server, lease_s=3.0) as (state,):
             assert await leased(state, GATEWAY, 2) == [None, "gateway"]
-            await asyncio.sleep(1.5)  # longer than a lease: both have renewed theirs
+            await asyncio.sleep(3.5)  # longer than a lease: both have renewed theirs
             assert held(server) == [1, 2]
             assert await leased(state, GATEWAY, 1) == ["gateway"]
             process.kill()
@@ -417,14 +417,14 @@ def test_a_server_that_hangs_is_away_and_runs_nothing_many_times_when_it_goes_on
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        async with sharing(server, timeout_s=0.05) as (state,):
+        async with sharing(server, timeout_s=0.5) as (state,):
             alice = key(tokens_per_day=1000)
             server.freeze()
             state.charge(alice, 10, 0.0, time.time())
             assert await taken(state, alice)
             assert await state.lease(GATEWAY) is None
             assert logged(caplog) == [AWAY_OPEN]
-            await asyncio.sleep(0.5)  # several tries
+            await asyncio.sleep(1.5)  # several tries
             assert logged(caplog) == [AWAY_OPEN]
             server.thaw()
             await until(lambda: logged(caplog) == [AWAY_OPEN, BACK])
@@ -497,7 +497,7 @@ def test_everything_that_waits_when_redis_goes_is_answered(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        async with sharing(server, timeout_s=0.2) as (state,):
+        async with sharing(server, timeout_s=1.0) as (state,):
             server.freeze()
             asking = [asyncio.create_task(state.lease([("gateway", 10**6)])) for _ in range(1000)]
             assert await asyncio.gather(*asking) == [None] * 1000

@@ -82,7 +82,7 @@ def settings(folder: Path, **fields: Any) -> StoreSettings:
     return StoreSettings(**{**own, **fields})
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Poll; raises `TimeoutError`."""
     deadline = time.monotonic() + timeout_s
     while not true():

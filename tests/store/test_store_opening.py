@@ -91,7 +91,7 @@ def test_a_failed_block_changes_nothing(store: Store) -> None:
 
 
 def test_a_database_that_hangs_is_away(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "ANSWER_S", 0.3)
+    monkeypatch.setattr(opening, "ANSWER_S", 1.5)
     store = Store(postgres.url)
     with pytest.raises(SQLAlchemyError), store.writing() as connection:
         connection.execute(text("SELECT pg_sleep(30)"))
@@ -120,7 +120,7 @@ def test_sqlite_waits_for_another_writer(tmp_path: Path) -> None:
         time.sleep(0.05)
         assert waiting.is_alive()
         connection.execute(text("DELETE FROM records"))
-    waiting.join(10)
+    waiting.join(30)
     assert not waiting.is_alive()
     one.close()
     other.close()

@@ -113,7 +113,7 @@ def test_postgresql_killed_and_started_again_under_load_loses_and_doubles_nothin
 def test_postgresql_that_hangs_is_taken_for_away(
     own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "ANSWER_S", 0.3)
+    monkeypatch.setattr(opening, "ANSWER_S", 1.5)
     monkeypatch.setattr(opening, "CONNECT_S", 2)
     with writing(own_postgres.url, tmp_path) as (writer, store):
         writer(record())
@@ -167,13 +167,13 @@ def test_several_processes_write_one_sqlite_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("away", [False, True])
 def test_a_process_that_is_killed_loses_no_more_than_the_last_interval(tmp_path: Path, *, away: bool) -> None:
     """Whether its records go to the database or, while that is away, to files."""
-    flush_s, margin_s = 0.3, 0.7  # the margin: this machine has more to do
+    flush_s, margin_s = 0.3, 2.0  # the margin: this machine has more to do
     url = f"sqlite:///{tmp_path / 'records.db'}"
     to = f"postgresql://u:p@127.0.0.1:{closed_port()}/db" if away else url
     running = process("p", to, tmp_path, 1_000_000, flush_s)
     assert running.stdout is not None
     said = [float(running.stdout.readline())]
-    while said[-1] < said[0] + 2.0:
+    while len(said) < 200 or said[-1] < said[199] + flush_s + margin_s + 0.1:
         said.append(float(running.stdout.readline()))
     os.kill(running.pid, signal.SIGKILL)
     said += [float(line) for line in running.stdout.read().splitlines()[:-1]]

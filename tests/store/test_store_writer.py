@@ -113,12 +113,12 @@ def test_more_than_may_wait_is_dropped_and_counted(
 
     def hold(store: Store) -> None:
         held.set()
-        go_on.wait(20)
+        go_on.wait(40)
         upgrade(store)
 
     monkeypatch.setattr(writer_module, "upgrade", hold)
     writer = start(max_waiting=10)
-    assert held.wait(10)
+    assert held.wait(30)
     for one in records(25):
         writer(one)
     assert (writer.counts.waiting, writer.counts.dropped) == (10, 15)
@@ -290,7 +290,7 @@ def test_what_a_stuck_thread_holds_goes_to_a_file_at_close(
 
     def hang(*arguments: Any, **options: Any) -> Any:
         stuck.set()
-        go_on.wait(30)
+        go_on.wait(40)
         return write(*arguments, **options)
 
     writer = start()
@@ -299,7 +299,7 @@ def test_what_a_stuck_thread_holds_goes_to_a_file_at_close(
     in_hand, waiting = records(3), records(4)
     for one in in_hand:
         writer(one)
-    assert stuck.wait(10)
+    assert stuck.wait(30)
     for one in waiting:
         writer(one)
     assert writer.close(0.05)

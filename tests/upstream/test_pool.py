@@ -102,11 +102,11 @@ def test_an_upstream_that_closes_an_idle_connection_takes_it_out(run: Run) -> No
 def test_idle_connections_expire_and_busy_ones_do_not() -> None:
     async def scenario() -> None:
         async with serving(replying(OK)) as port:
-            pool, target = Pool(keepalive_s=0.6), local(port)
+            pool, target = Pool(keepalive_s=1.2), local(port)
             busy = await pool.connect(target, 5)
             old, young = await pool.connect(target, 5), await pool.connect(target, 5)
             await ask(old).over()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.7)
             await ask(young).over()
             await soon(lambda: old.closed)
             assert not young.closed

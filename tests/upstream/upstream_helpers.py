@@ -27,7 +27,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 LOOPS: dict[str, Callable[[Coroutine[Any, Any, None]], None]] = {"uvloop": uvloop.run, "asyncio": asyncio.run}
 
 
-async def soon(true: Callable[[], bool], within_s: float = 5.0) -> None:
+async def soon(true: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait until it is true."""
     async with asyncio.timeout(within_s):
         while not true():

@@ -43,7 +43,7 @@ class RunningMock:
         """The latest request; IndexError if there is none."""
         return self.requests[-1]
 
-    def last_ended(self, timeout_s: float = 5.0) -> Record:
+    def last_ended(self, timeout_s: float = 30.0) -> Record:
         """The latest request, once its answer has ended in one way or another.
 
         A client has its answer before the provider has noted the end. Raises `TimeoutError`.
