@@ -50,7 +50,7 @@ def test_of_a_member_that_comes_twice_the_last_counts() -> None:
 @pytest.mark.parametrize(
     ("body", "says", "param"),
     [
-        (b"", "not valid JSON", None),
+        (b"", "the request has no body", None),
         (b"model=gpt-4o", "not valid JSON: invalid character (byte 0)", None),
         (b'{"model":"m"', "not valid JSON", None),
         (b'{"model":"m"} {}', "trailing characters", None),

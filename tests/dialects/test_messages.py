@@ -34,7 +34,7 @@ def test_a_request_is_read_for_model_and_stream_only() -> None:
 @pytest.mark.parametrize(
     ("body", "says", "param"),
     [
-        (b"", "not valid JSON", None),
+        (b"", "the request has no body", None),
         (b"[]", "must be a JSON object", None),
         pytest.param(b'{"model":"m","messages":' + DEEP + b"}", "nested too deeply", None, id="deep"),
         (b"{}", "names no model", "model"),

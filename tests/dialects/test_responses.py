@@ -37,7 +37,7 @@ def test_a_request_is_read_for_model_and_stream_only_and_always_wants_usage() ->
 @pytest.mark.parametrize(
     ("body", "says", "param"),
     [
-        (b"", "not valid JSON", None),
+        (b"", "the request has no body", None),
         (b"[]", "must be a JSON object", None),
         pytest.param(b'{"model":"m","t":' + DEEP + b"}", "nested too deeply", None, id="deep"),
         (b'{"prompt":{"id":"pmpt_1"}}', "names no model", "model"),
