@@ -112,14 +112,21 @@ def _nginx_version(venvs: Path) -> str:
     return found[1] if found else "?"
 
 
+def _fresh_config(site: Site) -> Path:
+    """Where it goes. Records and budgets of earlier runs are removed: no run inherits another's database."""
+    for kept in (*site.home.glob("sluiceway.db*"), site.home / "sluiceway-state.json"):
+        kept.unlink(missing_ok=True)
+    return site.home / "sluiceway.toml"
+
+
 def _sluiceway(site: Site) -> Launch:
-    config = site.home / "sluiceway.toml"
+    config = _fresh_config(site)
     config.write_text(configs.sluiceway(site.port, site.upstream_port, KEY))
     return Launch([sys.executable, "-m", "sluiceway", "serve", "--config", str(config)])
 
 
 def _sluiceway_team(site: Site) -> Launch:
-    config = site.home / "sluiceway.toml"
+    config = _fresh_config(site)
     config.write_text(configs.sluiceway_team(site.port, site.upstream_port, KEY))
     return Launch([sys.executable, "-m", "sluiceway", "serve", "--config", str(config)])
 
