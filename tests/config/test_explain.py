@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import msgspec
 import pytest
+from loaded_scripts import loaded
 
 from sluiceway.config.explain import WIDTH, render
 from sluiceway.config.fields import fields_of
@@ -66,12 +66,7 @@ REPEATED: dict[str, type[msgspec.Struct]] = {
 
 @pytest.fixture
 def gen_docs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gen_docs", ROOT / "scripts" / "gen_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("gen_docs")
 
 
 def test_the_page_is_current() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from loaded_scripts import loaded
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -18,12 +18,7 @@ _SHOWN = re.compile(r"""(?:!\[[^\]]*\]\(|src=["'])([^)"']+/pictures/[^)"']+)""")
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pictures", ROOT / "scripts" / "pictures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("pictures")
 
 
 def test_each_picture_that_a_page_shows_is_taken_by_the_script_and_no_other_is(script: ModuleType) -> None:

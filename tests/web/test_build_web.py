@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import stat
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from consoles import ROOT
+from loaded_scripts import loaded
 
 NODE = """#!/bin/sh
 echo v22.12.0
@@ -30,12 +30,7 @@ esac
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_web", ROOT / "scripts" / "build_web.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("build_web")
 
 
 def program(folder: Path, name: str, text: str) -> None:
